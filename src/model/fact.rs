@@ -1,0 +1,99 @@
+//! What has happened: the one stream that the store keeps, the board counts and the log tells.
+
+use std::sync::Arc;
+
+use super::{MissedReason, PipelineName, Run, Wall};
+use crate::totals::Total;
+
+/// What a run's record has just gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// It was begun: saved as `Sending`, or as `Due` where somebody asked for it.
+    Begun,
+    /// It is being sent, for the first time (manual) or again.
+    Sending,
+    /// The last attempt to send certainly started nothing; another follows.
+    Waiting,
+    /// Harness took the webhook.
+    Accepted,
+    /// Harness named an execution.
+    Started,
+    /// Its execution or one of its stages has moved on.
+    Progress,
+    /// It ended as a failed trigger.
+    TriggerFailed,
+    /// It ended with a result.
+    Finished,
+}
+
+/// How far the due times of a pipeline have been dealt with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// The latest due time that was noticed. None at or before it is noticed again, ever.
+    pub handled_until: Wall,
+    /// Those noticed that still wait to be sent, oldest first.
+    pub owed: Vec<Wall>,
+}
+
+/// Something that has happened and is to be remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A pipeline was loaded: for the first time, or with another schedule or pause than before.
+    Loaded(StoredPipeline),
+    /// A run moved on. `mark` where the run settles a due time.
+    Run {
+        /// The record as it stands now.
+        run: Arc<Run>,
+        /// What it has gone through.
+        change: Change,
+        /// How far the pipeline's due times have been dealt with, where that changed.
+        mark: Option<Mark>,
+    },
+    /// Due times for which nothing was sent.
+    Missed {
+        /// Whose.
+        pipeline: PipelineName,
+        /// Why.
+        reason: MissedReason,
+        /// How many.
+        count: u64,
+        /// The latest of them.
+        latest: Wall,
+        /// How far the pipeline's due times have been dealt with.
+        mark: Mark,
+    },
+    /// How many due times are waiting now, over all pipelines. Not saved: it can be derived.
+    Waiting(u64),
+    /// When the pipeline will next be triggered. Not saved: it can be derived.
+    Next {
+        /// Whose.
+        pipeline: PipelineName,
+        /// When, or never.
+        at: Option<Wall>,
+    },
+}
+
+/// What the store knows of a pipeline beside its runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPipeline {
+    /// The name in the config.
+    pub name: PipelineName,
+    /// The schedule as [`crate::schedule::Schedule`] writes it; empty where it has none.
+    pub schedule: String,
+    /// Whether it was paused by the config.
+    pub paused: bool,
+    /// How far its due times have been dealt with.
+    pub mark: Mark,
+}
+
+/// What a store holds of a past life, in no particular order.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    /// Every pipeline it has heard of.
+    pub pipelines: Vec<StoredPipeline>,
+    /// Every active run, and of each pipeline those that its gauges speak of: the newest, the
+    /// newest with an execution, the newest finished, and the one resolved last.
+    pub runs: Vec<Arc<Run>>,
+    /// Every total.
+    pub totals: Vec<Total>,
+}

@@ -1,0 +1,24 @@
+//! The words of the program: names, ids, instants, and the closed vocabularies of the metrics.
+//!
+//! Everything here is a value. Nothing here knows where it came from or what is done with it, so
+//! that every other module can speak in these words without depending on each other.
+
+mod answer;
+mod fact;
+mod names;
+mod run;
+mod time;
+mod words;
+
+pub use answer::{
+    Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, TriggerAnswer,
+    WebhookVersion,
+};
+pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
+pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
+pub use run::{ActiveState, Phase, ReportedStages, Run, Stage};
+pub use time::{Mono, Now, Wall};
+pub use words::{
+    FailureType, MissedReason, Origin, Outcome, PauseCause, Reason, RunResult, SlotResult,
+    StageState, Status, TriggerClass, TriggerStatus,
+};
