@@ -17,6 +17,12 @@ use crate::schedule::Schedule;
 /// The account id of the shipped `config.yaml`, which stands for one's own. `serve` refuses it.
 pub const PLACEHOLDER_ACCOUNT_ID: &str = "YOUR_ACCOUNT_ID";
 
+/// How long an event may stay unresolved. Harness has lagged by over two hours.
+pub const DEFAULT_QUEUE_DEADLINE: Duration = Duration::from_hours(6);
+
+/// How long a run may take: a day more than Harness' longest timeout.
+pub const DEFAULT_RUN_DEADLINE: Duration = Duration::from_hours(36 * 24);
+
 /// A whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -139,6 +145,16 @@ pub struct Polling {
     pub min: Duration,
     /// The longest gap, but for runs that wait for a person or long for Harness.
     pub max: Duration,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            min: Duration::from_secs(2),
+            max: Duration::from_mins(1),
+        }
+    }
 }
 
 /// Where the runs are kept.

@@ -1,1 +1,330 @@
-//! To be written.
+//! All runs together: what is due, what may begin, what is sent, when to look again.
+//!
+//! One input at a time goes in by [`Engine::handle`], time goes in by [`Engine::advance`], and what
+//! is to be done comes out as [`Effect`]s, in order. The whole behaviour of the program can be read
+//! in these two enums. There is no I/O here, no clock and no task: the driver waits until
+//! [`Engine::wake_at`], and the tests live through years in a second.
+//!
+//! What is kept to, whatever happens: a webhook is only asked for together with the fact that saves
+//! its run, and for one due time and attempt only one that Harness may have accepted.
+
+mod account;
+mod answers;
+mod calls;
+mod due;
+mod restore;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use account::AccountState;
+use due::PipelineState;
+
+use crate::config::{
+    Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, Pipeline, Polling,
+};
+use crate::model::{
+    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, Fact, Mark, Mono, Now,
+    PipelineName, Run, RunId, TriggerAnswer, Wall, WebhookVersion,
+};
+use crate::run::UnknownWord;
+
+/// What can happen to the engine.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A webhook was answered, or certainly won't be.
+    Triggered {
+        /// Whose.
+        run: RunId,
+        /// What came of it.
+        answered: Answered<TriggerAnswer>,
+    },
+    /// An event was read.
+    EventRead {
+        /// Whose.
+        run: RunId,
+        /// What came of it.
+        answered: Answered<EventAnswer>,
+    },
+    /// Somebody asks for a run.
+    Asked {
+        /// To find the one who asked.
+        request: u64,
+        /// The name of the pipeline, as it was asked for.
+        pipeline: String,
+        /// The JSON body, where it is not to be the config's.
+        payload: Option<Arc<str>>,
+        /// Makes the run's id unique.
+        random: u64,
+    },
+    /// What was to be saved before these webhooks and answers could not be. They did not happen.
+    NotSaved {
+        /// Runs whose beginning was not saved.
+        begun: Vec<RunId>,
+        /// Runs that had been saved before, and were about to be sent.
+        sending: Vec<RunId>,
+    },
+    /// Whether the store can be written. While it can't, nothing new is begun or read.
+    StoreWritable {
+        /// Whether it can.
+        writable: bool,
+    },
+    /// The process is to end: begin and read nothing more.
+    Stop,
+}
+
+/// What the engine wants done.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// To be remembered, and then to be shown.
+    Fact(Fact),
+    /// To be sent once every fact before it is saved.
+    SendTrigger(SendTrigger),
+    /// To be read; changes nothing.
+    ReadEvent(ReadEvent),
+    /// To be answered once every fact before it is saved.
+    Reply {
+        /// Whom.
+        request: u64,
+        /// What.
+        reply: Reply,
+    },
+    /// A word of Harness' that is not in our tables was met.
+    UnknownWord {
+        /// In which run.
+        run: RunId,
+        /// The word.
+        word: UnknownWord,
+    },
+}
+
+/// A webhook to be sent.
+#[derive(Clone, Debug)]
+pub struct SendTrigger {
+    /// The run it begins.
+    pub run: RunId,
+    /// The pipeline it triggers.
+    pub pipeline: Arc<Pipeline>,
+    /// Which URL.
+    pub version: WebhookVersion,
+    /// The JSON body.
+    pub payload: Arc<str>,
+    /// How long it waited for the limiter.
+    pub waited: Duration,
+    /// The due time, at the first attempt to send.
+    pub due: Option<Wall>,
+}
+
+/// An event to be read.
+#[derive(Clone, Debug)]
+pub struct ReadEvent {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// With whose key.
+    pub account: AccountName,
+    /// At which endpoint.
+    pub version: DetailsVersion,
+    /// Which.
+    pub event: EventId,
+    /// How long it waited for the limiter.
+    pub waited: Duration,
+}
+
+/// What the one who asked for a run is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It is saved and will be sent.
+    Begun(RunId),
+    /// There is no such pipeline.
+    UnknownPipeline,
+    /// An older run is active or waiting, and the pipeline forbids a second.
+    Active,
+    /// It could not be saved.
+    NotSaved,
+}
+
+/// Something that is to be done at an instant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// Look at a run.
+    Read(RunId),
+    /// Send a run's webhook again.
+    Resend(RunId),
+    /// A run that has not been accepted by now has failed.
+    StartDeadline(RunId),
+    /// A due time that has not been sent by now is missed.
+    DueDeadline(usize, Wall),
+}
+
+/// A run that is not over, with the clocks that it lives by.
+#[derive(Clone, Debug)]
+struct Active {
+    run: Run,
+    /// The pipeline's place, unless it is no longer in the config.
+    place: Option<usize>,
+    /// What to send; none where the pipeline is no longer in the config.
+    config: Option<Arc<Pipeline>>,
+    /// By what rules it is followed.
+    rules: Rules,
+    sent_at: Mono,
+    accepted_at: Mono,
+    start_deadline: Mono,
+    /// Where the webhook was last sent to.
+    version: WebhookVersion,
+    /// How many attempts to send certainly started nothing.
+    attempts: u32,
+    /// What the last of them came to.
+    setback: Option<answers::Setback>,
+    /// The call under way, if any.
+    call: Option<calls::Call>,
+}
+
+/// How a run is followed: its pipeline's word, or the defaults where that is gone.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    polling: Polling,
+    queue_deadline: Duration,
+    run_deadline: Duration,
+}
+
+impl Rules {
+    fn of(config: Option<&Arc<Pipeline>>) -> Self {
+        Self {
+            polling: config.map_or_else(Polling::default, |pipeline| pipeline.polling),
+            queue_deadline: config
+                .map_or(DEFAULT_QUEUE_DEADLINE, |pipeline| pipeline.queue_deadline),
+            run_deadline: config.map_or(DEFAULT_RUN_DEADLINE, |pipeline| pipeline.run_deadline),
+        }
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Engine {
+    accounts: BTreeMap<AccountName, AccountState>,
+    pipelines: Vec<PipelineState>,
+    places: HashMap<PipelineName, usize>,
+    runs: HashMap<RunId, Active>,
+    timers: BTreeSet<(Mono, Timer)>,
+    /// The next due time of each pipeline that has one.
+    due: BTreeSet<(Wall, usize)>,
+    effects: Vec<Effect>,
+    waiting_told: Option<u64>,
+    store_writable: bool,
+    stopping: bool,
+}
+
+impl Engine {
+    /// An engine for `config` that knows of no past; `seed` makes the jitter of replicas differ.
+    #[must_use]
+    pub fn new(config: &Config, seed: u64) -> Self {
+        let account = |(name, account): (&AccountName, &Arc<Account>)| {
+            (name.clone(), AccountState::new(account.clone(), seed))
+        };
+        let pipelines: Vec<_> = config.pipelines.iter().map(PipelineState::new).collect();
+        let places = pipelines.iter().enumerate().map(|(place, p)| (p.config.name.clone(), place));
+        Self {
+            accounts: config.accounts.iter().map(account).collect(),
+            places: places.collect(),
+            pipelines,
+            runs: HashMap::new(),
+            timers: BTreeSet::new(),
+            due: BTreeSet::new(),
+            effects: Vec::new(),
+            waiting_told: None,
+            store_writable: true,
+            stopping: false,
+        }
+    }
+
+    /// Takes in one thing that has happened.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Triggered { run, answered } => self.triggered(&run, answered, now),
+            Input::EventRead { run, answered } => self.event_read(&run, answered, now),
+            Input::Asked { request, pipeline, payload, random } => {
+                let reply = self.asked(&pipeline, payload, random, now);
+                self.effects.push(Effect::Reply { request, reply });
+            }
+            Input::NotSaved { begun, sending } => {
+                for run in &begun {
+                    self.never_begun(run, now);
+                }
+                for run in &sending {
+                    self.not_sending(run, now);
+                }
+            }
+            Input::StoreWritable { writable } => self.store_writable = writable,
+            Input::Stop => self.stopping = true,
+        }
+    }
+
+    /// Does what the time calls for: notices due times, ends what is too late, lets calls go.
+    /// To be called once a turn, after the inputs.
+    pub fn advance(&mut self, now: Now) {
+        if !self.stopping {
+            self.notice_due(now);
+        }
+        self.ring(now);
+        if !self.stopping && self.store_writable {
+            self.let_go(now);
+        }
+        let waiting = self.pipelines.iter().map(|pipeline| pipeline.waiting.len() as u64).sum();
+        if self.waiting_told != Some(waiting) {
+            self.waiting_told = Some(waiting);
+            self.effects.push(Effect::Fact(Fact::Waiting(waiting)));
+        }
+    }
+
+    /// What is to be done, in order. Empties the list.
+    pub fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When time next calls for something, if nothing happens before.
+    #[must_use]
+    pub fn wake_at(&self, now: Now) -> Option<Mono> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        if self.stopping {
+            return timer;
+        }
+        let due = self.due.first().map(|(due, _)| now.mono_at(*due));
+        let calls = self.accounts.values().filter(|_| self.store_writable);
+        let call = calls.filter_map(|account| account.next_call_at(now.mono)).min();
+        [timer, due, call].into_iter().flatten().min()
+    }
+
+    /// How many webhooks have been sent and not been answered.
+    #[must_use]
+    pub fn webhooks_under_way(&self) -> usize {
+        let sending = |active: &&Active| matches!(active.call, Some(calls::Call::Trigger(_)));
+        self.runs.values().filter(sending).count()
+    }
+
+    /// Whether an account's Harness is up, once it has been called.
+    #[must_use]
+    pub fn up(&self, account: &AccountName) -> Option<bool> {
+        self.accounts.get(account).and_then(AccountState::up)
+    }
+
+    /// The records of the runs that are not over, in no particular order.
+    pub fn active_runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.values().map(|active| &active.run)
+    }
+
+    fn record(&mut self, change: Change, run: Arc<Run>, mark: Option<Mark>) {
+        self.effects.push(Effect::Fact(Fact::Run { run, change, mark }));
+    }
+
+    /// A run is over: forget it here. What it was is in the facts.
+    fn retire(&mut self, run: &RunId) {
+        let Some(active) = self.runs.remove(run) else { return };
+        if let Some(pipeline) = active.place.and_then(|place| self.pipelines.get_mut(place)) {
+            pipeline.active.remove(run);
+        }
+        if let Some(account) = self.accounts.get_mut(&active.run.account) {
+            account.forget(run);
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod fact;
 mod names;
 mod run;
 mod time;
+mod trigger_status;
 mod words;
 
 pub use answer::{
@@ -18,7 +19,8 @@ pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
 pub use run::{ActiveState, Phase, ReportedStages, Run, Stage};
 pub use time::{Mono, Now, Wall};
+pub use trigger_status::{TriggerClass, TriggerStatus};
 pub use words::{
     FailureType, MissedReason, Origin, Outcome, PauseCause, Reason, RunResult, SlotResult,
-    StageState, Status, TriggerClass, TriggerStatus,
+    StageState, Status,
 };

@@ -1,0 +1,207 @@
+//! What the engine knows of an account: its limits, who waits for them, and what its Harness is
+//! like.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Account;
+use crate::limiter::{Free, Limiter, Ticket};
+use crate::model::{DetailsVersion, Mono, RunId, Wall};
+
+/// Calls that may be under way at once: enough for a fast Harness, and a bound on sockets for one
+/// that hangs.
+const MOST_UNDER_WAY: usize = 200;
+
+/// Calls in a row that must fail before Harness is called down.
+const FAILURES_TO_BE_DOWN: u32 = 3;
+
+/// Something that waits to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Job {
+    /// A due time of the pipeline at this place.
+    Due(usize),
+    /// A run that is saved: asked for by hand.
+    Run(RunId),
+}
+
+/// What goes next.
+#[derive(Clone, Debug)]
+pub(super) enum Go {
+    /// The due time of the pipeline at this place.
+    Begin(usize, Wall),
+    /// The webhook of a run that is saved.
+    Send(RunId),
+    /// A look at a run.
+    Read(RunId),
+}
+
+/// Which detail endpoint to read.
+#[derive(Clone, Copy, Debug)]
+enum Details {
+    /// One that has answered well.
+    Known(DetailsVersion),
+    /// None has yet; this one is next.
+    Trying(DetailsVersion),
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct AccountState {
+    pub(super) config: Arc<Account>,
+    pub(super) limiter: Limiter,
+    /// What has not been sent yet, by due time and then by when it came.
+    pub(super) fresh: BTreeSet<(Wall, Mono, Job)>,
+    /// Runs that were sent, certainly in vain, and may be sent again now.
+    pub(super) resends: BTreeSet<(Mono, RunId)>,
+    /// Runs to be looked at, since when.
+    pub(super) reads: BTreeSet<(Mono, RunId)>,
+    /// Runs that have been sent and are not over.
+    pub(super) sent: HashSet<RunId>,
+    /// When webhooks were sent within the last minute.
+    sent_recently: VecDeque<Mono>,
+    pub(super) under_way: usize,
+    pub(super) skew: Option<i64>,
+    /// Whether this Harness knows v2 of the webhook and not v1, under `webhook: auto`.
+    pub(super) prefers_v2: bool,
+    details: Details,
+    up: Option<bool>,
+    failures: u32,
+}
+
+impl AccountState {
+    pub(super) fn new(config: Arc<Account>, seed: u64) -> Self {
+        let limiter = Limiter::new(config.requests_per_minute, seed);
+        Self {
+            config,
+            limiter,
+            fresh: BTreeSet::new(),
+            resends: BTreeSet::new(),
+            reads: BTreeSet::new(),
+            sent: HashSet::new(),
+            sent_recently: VecDeque::new(),
+            under_way: 0,
+            skew: None,
+            prefers_v2: false,
+            details: Details::Trying(DetailsVersion::V2),
+            up: None,
+            failures: 0,
+        }
+    }
+
+    /// When the first of the waiting calls may go. `None` where none waits, or where what they
+    /// wait for is an answer.
+    pub(super) fn next_call_at(&self, now: Mono) -> Option<Mono> {
+        if self.under_way >= MOST_UNDER_WAY {
+            return None;
+        }
+        let fresh_at = if self.fresh.is_empty() { None } else { self.cap_free_at(now) };
+        let wanted = if self.resends.is_empty() && self.reads.is_empty() { fresh_at? } else { now };
+        match self.limiter.free(now) {
+            Free::Now => Some(wanted),
+            Free::At(at) => Some(at.max(wanted)),
+            Free::AfterProbe => None,
+        }
+    }
+
+    /// When the caps let another run begin; `None` where it takes the end of a run.
+    pub(super) fn cap_free_at(&self, now: Mono) -> Option<Mono> {
+        if self.sent.len() >= count(self.config.max_active_runs) {
+            return None;
+        }
+        let over = self.sent_recently.len().checked_sub(count(self.config.triggers_per_minute));
+        let Some(index) = over else { return Some(now) };
+        let minute = Duration::from_mins(1);
+        Some(self.sent_recently.get(index).map_or(now, |sent| sent.after(minute)).max(now))
+    }
+
+    /// Counts a call that goes now.
+    pub(super) fn take(&mut self, now: Mono) -> Ticket {
+        self.under_way += 1;
+        self.limiter.take(now)
+    }
+
+    /// Counts a webhook that goes now.
+    pub(super) fn note_sent(&mut self, run: &RunId, now: Mono) {
+        self.sent.insert(run.clone());
+        let minute = Duration::from_mins(1);
+        while self.sent_recently.front().is_some_and(|sent| sent.after(minute) <= now) {
+            self.sent_recently.pop_front();
+        }
+        self.sent_recently.push_back(now);
+    }
+
+    /// Forgets a run that is over. Where it still waits for a call, it is passed over there.
+    pub(super) fn forget(&mut self, run: &RunId) {
+        self.sent.remove(run);
+    }
+
+    /// What may go now, and since when it has been waiting: triggers before reads, those whose run
+    /// is begun already before new ones, and new ones by due time.
+    pub(super) fn next(&mut self, now: Mono) -> Option<(Mono, Go)> {
+        if self.under_way >= MOST_UNDER_WAY || self.limiter.free(now) != Free::Now {
+            return None;
+        }
+        if let Some((since, run)) = self.resends.pop_first() {
+            return Some((since, Go::Send(run)));
+        }
+        if !self.fresh.is_empty() && self.cap_free_at(now).is_some_and(|at| at <= now) {
+            let (due, since, job) = self.fresh.pop_first()?;
+            return Some(match job {
+                Job::Due(place) => (since, Go::Begin(place, due)),
+                Job::Run(run) => (since, Go::Send(run)),
+            });
+        }
+        self.reads.pop_first().map(|(since, run)| (since, Go::Read(run)))
+    }
+
+    /// Which detail endpoint to read next.
+    pub(super) fn details_version(&self) -> DetailsVersion {
+        match self.details {
+            Details::Known(version) | Details::Trying(version) => version,
+        }
+    }
+
+    /// An endpoint has answered as Harness does.
+    pub(super) fn details_work(&mut self, version: DetailsVersion) {
+        self.details = Details::Known(version);
+    }
+
+    /// An endpoint has answered as one that Harness does not have, or in no way we know. As long
+    /// as neither has ever worked, the other one is next.
+    pub(super) fn details_fail(&mut self, version: DetailsVersion) {
+        if matches!(self.details, Details::Trying(tried) if tried == version) {
+            self.details = Details::Trying(match version {
+                DetailsVersion::V1 => DetailsVersion::V2,
+                DetailsVersion::V2 => DetailsVersion::V1,
+            });
+        }
+    }
+
+    /// What a call says about whether Harness is up: 0 after three calls in a row without an
+    /// answer or with 5xx, or after a 401; 1 after a good answer; 403, 404 and 429 leave it.
+    pub(super) fn note_code(&mut self, code: Option<u16>) {
+        match code {
+            Some(401) => self.up = Some(false),
+            Some(200..=299) => {
+                self.failures = 0;
+                self.up = Some(true);
+            }
+            None | Some(500..=599) => {
+                self.failures = self.failures.saturating_add(1);
+                if self.failures >= FAILURES_TO_BE_DOWN {
+                    self.up = Some(false);
+                }
+            }
+            Some(_) => self.failures = 0,
+        }
+    }
+
+    pub(super) fn up(&self) -> Option<bool> {
+        self.up
+    }
+}
+
+fn count(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,299 @@
+//! What follows from Harness' answers.
+//!
+//! The one question after a webhook is whether Harness certainly did not act. Only then is there
+//! another attempt; an answer that leaves it open ends the run at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::calls::{Call, NOT_SENT};
+use super::{Active, Effect, Engine, Timer};
+use crate::config::Webhook;
+use crate::limiter::Ticket;
+use crate::model::{
+    Answered, Change, DetailsVersion, EventAnswer, Now, Outcome, Phase, Reason, RunId,
+    TriggerAnswer, WebhookVersion,
+};
+use crate::polling::{self, Pace};
+use crate::run::{self, Sight};
+
+/// The first gap between attempts at a server that can't be reached, and the longest: short enough
+/// that a server which comes back before `start_deadline` is met.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
+/// How much longer a run is kept open past its deadline while nothing can be read.
+const GRACE: Duration = Duration::from_hours(1);
+
+/// The status of an answer that asks to slow down.
+const THROTTLED: u16 = 429;
+
+/// What a look at an event came to.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    /// Harness said how it stands.
+    told: bool,
+    /// Harness said to slow down.
+    throttled: bool,
+}
+
+/// Why the last attempt to send certainly started nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Setback {
+    /// Answered 429.
+    Throttled,
+    /// Nothing left this machine.
+    NeverLeft,
+    /// The URL is not one of this Harness'.
+    UnknownPath,
+}
+
+impl Setback {
+    /// What the trigger comes to where it was the last.
+    fn verdict(self) -> (Outcome, Reason) {
+        match self {
+            Self::Throttled => (Outcome::Rejected, Reason::RateLimited),
+            Self::NeverLeft => (Outcome::Unreachable, Reason::Unreachable),
+            Self::UnknownPath => (Outcome::Rejected, Reason::Rejected),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn triggered(&mut self, id: &RunId, answered: Answered<TriggerAnswer>, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        let Some(Call::Trigger(ticket)) = active.call.take() else { return };
+        let retry_after = match &answered.answer {
+            TriggerAnswer::Throttled { retry_after } => *retry_after,
+            _ => None,
+        };
+        self.settle_call(id, ticket, &answered, retry_after, now);
+        match answered.answer {
+            TriggerAnswer::Accepted(event) => {
+                let Some(active) = self.runs.get_mut(id) else { return };
+                active.accepted_at = now.mono;
+                let change = run::accepted(&mut active.run, event, now);
+                let first = active.sent_at.after(active.rules.polling.first);
+                let run = Arc::new(active.run.clone());
+                self.timers.insert((first, Timer::Read(id.clone())));
+                self.record(change, run, None);
+            }
+            TriggerAnswer::Refused { reason, message } => {
+                self.fail(id, (Outcome::Rejected, reason), Some(message), now);
+            }
+            TriggerAnswer::UnknownPath { message } => {
+                if self.turn_to_v2(id) {
+                    self.set_back(id, Setback::UnknownPath, Some(message), now);
+                } else {
+                    self.fail(id, (Outcome::Rejected, Reason::Rejected), Some(message), now);
+                }
+            }
+            TriggerAnswer::Throttled { .. } => self.set_back(id, Setback::Throttled, None, now),
+            TriggerAnswer::NeverLeft { message } => {
+                self.set_back(id, Setback::NeverLeft, Some(message), now);
+            }
+            TriggerAnswer::Unknown { reason, message } => {
+                self.fail(id, (Outcome::Unconfirmed, reason), Some(message), now);
+            }
+        }
+    }
+
+    /// Whether v2 is worth a try for this run: under `webhook: auto`, where it was sent to v1.
+    fn turn_to_v2(&mut self, id: &RunId) -> bool {
+        let Some(active) = self.runs.get_mut(id) else { return false };
+        if !active.config.as_ref().is_some_and(|c| matches!(c.webhook, Webhook::Auto)) {
+            return false;
+        }
+        let Some(account) = self.accounts.get_mut(&active.run.account) else { return false };
+        // Where v2 is not known either, the next run begins with v1 again.
+        account.prefers_v2 = active.version == WebhookVersion::V1;
+        account.prefers_v2
+    }
+
+    /// A call is over: what it means for the account.
+    fn settle_call<T>(
+        &mut self,
+        id: &RunId,
+        ticket: Ticket,
+        answered: &Answered<T>,
+        retry_after: Option<Duration>,
+        now: Now,
+    ) {
+        let Some(active) = self.runs.get(id) else { return };
+        let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
+        account.under_way = account.under_way.saturating_sub(1);
+        account.note_code(answered.code);
+        account.skew = answered.skew.or(account.skew);
+        if answered.code == Some(THROTTLED) {
+            account.limiter.throttled(ticket, retry_after, now.mono);
+        } else {
+            account.limiter.answered(ticket, now.mono);
+        }
+    }
+
+    /// The attempt certainly started nothing: another follows, unless it is too late for one.
+    fn set_back(&mut self, id: &RunId, setback: Setback, message: Option<String>, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        active.setback = Some(setback);
+        let retry = FIRST_RETRY.saturating_mul(1 << active.attempts.min(8)).min(LONGEST_RETRY);
+        active.attempts = active.attempts.saturating_add(1);
+        if now.mono >= active.start_deadline {
+            return self.fail(id, setback.verdict(), message, now);
+        }
+        active.run.phase = Phase::Waiting;
+        active.run.message = message;
+        let run = Arc::new(active.run.clone());
+        let deadline = active.start_deadline;
+        // A paused limiter holds back what was throttled; a further wait would only add to it.
+        let again = if setback == Setback::NeverLeft { now.mono.after(retry) } else { now.mono };
+        self.timers.insert((again, Timer::Resend(id.clone())));
+        self.timers.insert((deadline, Timer::StartDeadline(id.clone())));
+        self.record(Change::Waiting, run, None);
+    }
+
+    /// A run has not been sent, or not with any effect, for as long as it may.
+    pub(super) fn start_deadline(&mut self, id: &RunId, now: Now) {
+        let Some(active) = self.runs.get(id) else { return };
+        let verdict = match (active.run.phase, active.setback) {
+            (Phase::Due | Phase::Waiting, None) => NOT_SENT,
+            (Phase::Waiting, Some(setback)) => setback.verdict(),
+            // Under way or accepted: its answer decides.
+            _ => return,
+        };
+        let message = active.run.message.clone();
+        self.fail(id, verdict, message, now);
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        id: &RunId,
+        (outcome, reason): (Outcome, Reason),
+        message: Option<String>,
+        now: Now,
+    ) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        active.run.message = message.or_else(|| active.run.message.take());
+        let change = run::trigger_failed(&mut active.run, outcome, reason, now);
+        let run = Arc::new(active.run.clone());
+        self.record(change, run, None);
+        self.retire(id);
+    }
+
+    pub(super) fn event_read(&mut self, id: &RunId, answered: Answered<EventAnswer>, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        let Some(Call::Read(ticket, version)) = active.call.take() else { return };
+        let retry_after = match &answered.answer {
+            EventAnswer::Throttled { retry_after } => *retry_after,
+            _ => None,
+        };
+        self.settle_call(id, ticket, &answered, retry_after, now);
+        let throttled = answered.code == Some(THROTTLED);
+        let told = match answered.answer {
+            EventAnswer::Details(details) => {
+                self.details_work(id, version);
+                self.take_reading(id, &details, now);
+                true
+            }
+            EventAnswer::NoHistory => {
+                self.details_work(id, version);
+                // Of an execution that is known it says nothing: the event has aged out.
+                self.runs.get(id).is_some_and(|active| active.run.phase == Phase::Accepted)
+            }
+            EventAnswer::UnknownPath => {
+                if self.details_fail(id, version) {
+                    return self.read_at_once(id, now);
+                }
+                false
+            }
+            EventAnswer::Throttled { .. } => false,
+            EventAnswer::Failed { .. } => {
+                if answered.code.is_some() {
+                    self.details_fail(id, version);
+                }
+                false
+            }
+        };
+        self.look_again(id, Look { told, throttled }, now);
+    }
+
+    fn details_work(&mut self, id: &RunId, version: DetailsVersion) {
+        let Some(active) = self.runs.get(id) else { return };
+        if let Some(account) = self.accounts.get_mut(&active.run.account) {
+            account.details_work(version);
+        }
+    }
+
+    /// Whether the other endpoint is to be tried at once: v2 is not there, and v1 may be.
+    fn details_fail(&mut self, id: &RunId, version: DetailsVersion) -> bool {
+        let Some(active) = self.runs.get(id) else { return false };
+        let Some(account) = self.accounts.get_mut(&active.run.account) else { return false };
+        account.details_fail(version);
+        version == DetailsVersion::V2 && account.details_version() == DetailsVersion::V1
+    }
+
+    fn read_at_once(&mut self, id: &RunId, now: Now) {
+        self.timers.insert((now.mono, Timer::Read(id.clone())));
+    }
+
+    fn take_reading(&mut self, id: &RunId, details: &crate::model::EventDetails, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
+        let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
+        let reading = run::read(&mut active.run, details, &sight);
+        for (change, run) in reading.changes {
+            self.record(change, run, None);
+        }
+        for word in reading.unknown {
+            self.effects.push(Effect::UnknownWord { run: id.clone(), word });
+        }
+    }
+
+    /// After a look: over, too late, or when to look again. A deadline ends a run only by an answer
+    /// that tells how it stands, until the grace has passed too.
+    fn look_again(&mut self, id: &RunId, look: Look, now: Now) {
+        let Some(active) = self.runs.get(id) else { return };
+        if !active.run.is_active() {
+            return self.retire(id);
+        }
+        let limit = match active.run.phase {
+            Phase::Executing => active.rules.run_deadline,
+            _ => active.rules.queue_deadline,
+        };
+        let deadline = active.accepted_at.after(limit);
+        let ends = if look.told { deadline } else { deadline.after(GRACE) };
+        if now.mono >= ends {
+            return self.give_up(id, now);
+        }
+        if look.throttled {
+            return self.read_at_once(id, now);
+        }
+        let gap =
+            polling::gap(&active.rules.polling, active.since_sent(now.mono), pace(active, now));
+        let mut at = now.mono.after(gap);
+        if deadline > now.mono {
+            at = at.min(deadline);
+        }
+        self.timers.insert((at, Timer::Read(id.clone())));
+    }
+
+    fn give_up(&mut self, id: &RunId, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        if active.run.phase != Phase::Executing {
+            return self.fail(id, (Outcome::Lost, Reason::Deadline), None, now);
+        }
+        let change = run::lost(&mut active.run, now);
+        let run = Arc::new(active.run.clone());
+        self.record(change, run, None);
+        self.retire(id);
+    }
+}
+
+fn pace(active: &Active, now: Now) -> Pace {
+    let unresolved = active.run.phase != Phase::Executing;
+    let long = now.mono.since(active.accepted_at) > polling::PATIENCE_AFTER;
+    if run::waits_for_person(&active.run) || (unresolved && long) {
+        Pace::Patient
+    } else {
+        Pace::Usual
+    }
+}

@@ -1,0 +1,267 @@
+//! Letting calls go: what the limiter and the caps allow, in the order that serves best.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::account::{AccountState, Go, Job};
+use super::{Active, Effect, Engine, ReadEvent, Rules, SendTrigger, Timer};
+use crate::config::{Pipeline, Webhook};
+use crate::limiter::Ticket;
+use crate::model::{
+    AccountName, Change, DetailsVersion, MissedReason, Mono, Now, Origin, Outcome, Phase, Reason,
+    Run, RunId, Wall, WebhookVersion,
+};
+
+/// A call under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Call {
+    /// The webhook.
+    Trigger(Ticket),
+    /// A look at the event.
+    Read(Ticket, DetailsVersion),
+}
+
+impl Engine {
+    pub(super) fn let_go(&mut self, now: Now) {
+        let names: Vec<AccountName> = self.accounts.keys().cloned().collect();
+        for name in names {
+            while let Some((since, go)) =
+                self.accounts.get_mut(&name).and_then(|a| a.next(now.mono))
+            {
+                let waited = now.mono.since(since);
+                match go {
+                    Go::Begin(place, due) => self.begin(place, due, waited, now),
+                    Go::Send(run) => self.send(&run, waited, now),
+                    Go::Read(run) => self.look(&run, waited, now),
+                }
+            }
+        }
+    }
+
+    /// Begins the run of a due time.
+    fn begin(&mut self, place: usize, due: Wall, waited: Duration, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+        if pipeline.waiting.remove(&due).is_none() {
+            return;
+        }
+        let config = pipeline.config.clone();
+        let id = RunId::of_slot(&config.name, due, 1);
+        let mut active = Active::new(id.clone(), &config, place, now);
+        active.run.origin = Origin::Schedule;
+        active.run.due = Some(due);
+        active.start_deadline = now.mono_at(due.after(config.start_deadline));
+        pipeline.active.insert(id.clone());
+        self.runs.insert(id.clone(), active);
+        self.dispatch(&id, Change::Begun, waited, now);
+    }
+
+    /// Sends the webhook of a run that is saved.
+    fn send(&mut self, id: &RunId, waited: Duration, now: Now) {
+        self.dispatch(id, Change::Sending, waited, now);
+    }
+
+    fn dispatch(&mut self, id: &RunId, change: Change, waited: Duration, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        if active.call.is_some() || !matches!(active.run.phase, Phase::Due | Phase::Waiting) {
+            return;
+        }
+        let Some(config) = active.config.clone() else { return };
+        let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
+        account.note_sent(id, now.mono);
+        active.call = Some(Call::Trigger(account.take(now.mono)));
+        active.sent_at = now.mono;
+        active.run.phase = Phase::Sending;
+        active.run.sent = Some(now.wall);
+        active.version = match &config.webhook {
+            Webhook::Token(_) => WebhookVersion::V3,
+            Webhook::Fixed(version) => *version,
+            Webhook::Auto if account.prefers_v2 => WebhookVersion::V2,
+            Webhook::Auto => WebhookVersion::V1,
+        };
+        let version = active.version;
+        let run = Arc::new(active.run.clone());
+        let due = run.due.filter(|_| active.attempts == 0);
+        let payload = run.payload.clone().unwrap_or_else(|| config.payload.clone());
+        let mark = active
+            .place
+            .and_then(|place| self.pipelines.get(place))
+            .map(super::PipelineState::mark);
+        self.record(change, run, mark.filter(|_| change == Change::Begun));
+        self.effects.push(Effect::SendTrigger(SendTrigger {
+            run: id.clone(),
+            pipeline: config,
+            version,
+            payload,
+            waited,
+            due,
+        }));
+    }
+
+    fn look(&mut self, id: &RunId, waited: Duration, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        let Some(event) = active.run.event.clone().filter(|_| active.call.is_none()) else {
+            return;
+        };
+        let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
+        let version = account.details_version();
+        active.call = Some(Call::Read(account.take(now.mono), version));
+        self.effects.push(Effect::ReadEvent(ReadEvent {
+            run: id.clone(),
+            account: account.config.name.clone(),
+            version,
+            event,
+            waited,
+        }));
+    }
+
+    /// The saving of a run's beginning failed, so it was not sent and has not begun.
+    pub(super) fn never_begun(&mut self, id: &RunId, now: Now) {
+        let Some(active) = self.take_back(id, now) else { return };
+        let (place, due) = (active.place, active.run.due);
+        self.retire(id);
+        if let (Some(place), Some(due)) = (place, due) {
+            self.missed(place, MissedReason::StoreUnavailable, 1, due);
+        }
+    }
+
+    /// The saving of a further attempt failed, so it was not sent: as before, to be tried again.
+    pub(super) fn not_sending(&mut self, id: &RunId, now: Now) {
+        let Some(active) = self.take_back(id, now) else { return };
+        let asked = active.run.origin == Origin::Manual && active.attempts == 0;
+        active.run.phase = if asked { Phase::Due } else { Phase::Waiting };
+        let account = active.run.account.clone();
+        if let Some(account) = self.accounts.get_mut(&account) {
+            if asked {
+                account.fresh.insert((now.wall, now.mono, Job::Run(id.clone())));
+            } else {
+                account.resends.insert((now.mono, id.clone()));
+            }
+        }
+    }
+
+    fn take_back(&mut self, id: &RunId, now: Now) -> Option<&mut Active> {
+        let active = self.runs.get_mut(id)?;
+        if let Some(Call::Trigger(ticket)) = active.call.take()
+            && let Some(account) = self.accounts.get_mut(&active.run.account)
+        {
+            account.under_way = account.under_way.saturating_sub(1);
+            account.limiter.answered(ticket, now.mono);
+        }
+        Some(active)
+    }
+
+    /// Does what timers are set for.
+    pub(super) fn ring(&mut self, now: Now) {
+        while self.timers.first().is_some_and(|(at, _)| *at <= now.mono) {
+            let Some((at, timer)) = self.timers.pop_first() else { return };
+            match timer {
+                Timer::Read(run) => {
+                    if let Some(account) = self.account_of(&run) {
+                        account.reads.insert((at, run));
+                    }
+                }
+                Timer::Resend(run) => {
+                    if let Some(account) = self.account_of(&run) {
+                        account.resends.insert((at, run));
+                    }
+                }
+                Timer::StartDeadline(run) => self.start_deadline(&run, now),
+                Timer::DueDeadline(place, due) => self.due_deadline(place, due, now),
+            }
+        }
+    }
+
+    fn account_of(&mut self, run: &RunId) -> Option<&mut AccountState> {
+        let active = self.runs.get(run)?;
+        self.accounts.get_mut(&active.run.account)
+    }
+}
+
+impl Active {
+    /// A run of the pipeline at `place`, not sent yet.
+    pub(super) fn new(id: RunId, config: &Arc<Pipeline>, place: usize, now: Now) -> Self {
+        let run = Run {
+            id,
+            pipeline: config.name.clone(),
+            account: config.account.clone(),
+            origin: Origin::Manual,
+            due: None,
+            attempt: 1,
+            payload: None,
+            phase: Phase::Due,
+            begun: now.wall,
+            sent: None,
+            accepted: None,
+            event: None,
+            execution: None,
+            outcome: Outcome::Pending,
+            reason: None,
+            resolved: None,
+            processing: None,
+            status: None,
+            result: None,
+            state_since: now.wall,
+            start: None,
+            end: None,
+            duration: None,
+            queue: None,
+            number: None,
+            reported: None,
+            stages: Vec::new(),
+            failure_types: Vec::new(),
+            message: None,
+            unknown_status: false,
+            unknown_trigger_status: false,
+            ended: None,
+        };
+        Self::of(run, Some(config.clone()), Some(place), now)
+    }
+
+    /// A run that somebody asked for.
+    pub(super) fn asked(
+        id: RunId,
+        config: &Arc<Pipeline>,
+        payload: Option<Arc<str>>,
+        place: usize,
+        now: Now,
+    ) -> Self {
+        let mut active = Self::new(id, config, place, now);
+        active.run.payload = payload;
+        active.start_deadline = now.mono.after(config.start_deadline);
+        active
+    }
+
+    /// A run with its clocks set by its record.
+    pub(super) fn of(
+        run: Run,
+        config: Option<Arc<Pipeline>>,
+        place: Option<usize>,
+        now: Now,
+    ) -> Self {
+        let anchor = |wall: Option<Wall>| wall.map_or(now.mono, |wall| now.mono_of(wall));
+        let deadline = config
+            .as_ref()
+            .map_or(now.wall, |config| run.due.unwrap_or(run.begun).after(config.start_deadline));
+        Self {
+            sent_at: anchor(run.sent),
+            accepted_at: anchor(run.accepted),
+            start_deadline: now.mono_at(deadline),
+            rules: Rules::of(config.as_ref()),
+            run,
+            place,
+            config,
+            version: WebhookVersion::V1,
+            attempts: 0,
+            setback: None,
+            call: None,
+        }
+    }
+
+    /// How long ago, by the clock that is never set, the webhook was sent.
+    pub(super) fn since_sent(&self, now: Mono) -> Duration {
+        now.since(self.sent_at)
+    }
+}
+
+/// The reason of a run that was asked for and never sent.
+pub(super) const NOT_SENT: (Outcome, Reason) = (Outcome::Unreachable, Reason::NotSent);

@@ -1,0 +1,159 @@
+//! Due times: noticing them, and what becomes of each. It is sent, or it waits, or it is missed
+//! for a stated reason; there is no fourth.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::account::Job;
+use super::{Effect, Engine, Reply, Timer};
+use crate::config::{Concurrency, Pipeline};
+use crate::model::{Change, Fact, Mark, MissedReason, Mono, Now, RunId, Wall};
+use crate::schedule::DueTimes;
+
+/// What the engine knows of a pipeline.
+#[derive(Debug)]
+pub(super) struct PipelineState {
+    pub(super) config: Arc<Pipeline>,
+    /// None without a schedule.
+    pub(super) due_times: Option<DueTimes>,
+    /// The latest due time noticed.
+    pub(super) handled_until: Wall,
+    /// Due times that wait to be sent, and since when.
+    pub(super) waiting: BTreeMap<Wall, Mono>,
+    /// Its runs that are not over.
+    pub(super) active: HashSet<RunId>,
+}
+
+impl PipelineState {
+    pub(super) fn new(config: &Arc<Pipeline>) -> Self {
+        Self {
+            due_times: config.schedule.map(|schedule| schedule.due_times(&config.name)),
+            config: config.clone(),
+            handled_until: Wall::default(),
+            waiting: BTreeMap::new(),
+            active: HashSet::new(),
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { handled_until: self.handled_until, owed: self.waiting.keys().copied().collect() }
+    }
+
+    /// Whether another run would be one too many.
+    fn is_taken(&self) -> bool {
+        self.config.concurrency == Concurrency::Forbid
+            && !(self.active.is_empty() && self.waiting.is_empty())
+    }
+}
+
+impl Engine {
+    pub(super) fn notice_due(&mut self, now: Now) {
+        while let Some((due, place)) = self.due.first().copied() {
+            if due > now.wall {
+                return;
+            }
+            self.due.pop_first();
+            self.pipeline_is_due(place, now);
+            self.await_next(place);
+        }
+    }
+
+    /// Sets the clock to the next due time of a pipeline, and tells when that is.
+    pub(super) fn await_next(&mut self, place: usize) {
+        let Some(pipeline) = self.pipelines.get(place) else { return };
+        let due_times = pipeline.due_times.filter(|_| !pipeline.config.paused);
+        let at = due_times.and_then(|due_times| due_times.next_after(pipeline.handled_until));
+        self.due.extend(at.map(|at| (at, place)));
+        let fact = Fact::Next { pipeline: pipeline.config.name.clone(), at };
+        self.effects.push(Effect::Fact(fact));
+    }
+
+    fn pipeline_is_due(&mut self, place: usize, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+        let Some(due_times) = pipeline.due_times else { return };
+        let from = pipeline.handled_until;
+        let Some(newest) = due_times.last_at_or_before(now.wall).filter(|newest| *newest > from)
+        else {
+            return;
+        };
+        let older = due_times.count_between(from, newest).saturating_sub(1);
+        // In this order, so that the mark saved with the older ones says that this one is owed.
+        self.take_due(place, newest, MissedReason::Late, now);
+        self.missed(place, MissedReason::Late, older, newest);
+    }
+
+    /// Decides about one due time: too late (for `reason`), one too many, or to be sent.
+    pub(super) fn take_due(&mut self, place: usize, due: Wall, reason: MissedReason, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+        pipeline.handled_until = pipeline.handled_until.max(due);
+        let deadline = due.after(pipeline.config.start_deadline);
+        if deadline < now.wall {
+            return self.missed(place, reason, 1, due);
+        }
+        if pipeline.is_taken() {
+            return self.missed(place, MissedReason::StillRunning, 1, due);
+        }
+        pipeline.waiting.insert(due, now.mono);
+        let account = pipeline.config.account.clone();
+        if let Some(account) = self.accounts.get_mut(&account) {
+            account.fresh.insert((due, now.mono, Job::Due(place)));
+        }
+        self.timers.insert((now.mono_at(deadline), Timer::DueDeadline(place, due)));
+    }
+
+    pub(super) fn missed(&mut self, place: usize, reason: MissedReason, count: u64, latest: Wall) {
+        let Some(pipeline) = self.pipelines.get(place).filter(|_| count > 0) else { return };
+        self.effects.push(Effect::Fact(Fact::Missed {
+            pipeline: pipeline.config.name.clone(),
+            reason,
+            count,
+            latest,
+            mark: pipeline.mark(),
+        }));
+    }
+
+    /// A due time has waited as long as it may.
+    pub(super) fn due_deadline(&mut self, place: usize, due: Wall, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+        let Some(since) = pipeline.waiting.remove(&due) else { return };
+        let account = pipeline.config.account.clone();
+        let Some(account) = self.accounts.get_mut(&account) else { return };
+        account.fresh.remove(&(due, since, Job::Due(place)));
+        let capped = account.cap_free_at(now.mono).is_none_or(|at| at > now.mono);
+        let reason = match (self.store_writable, capped) {
+            (false, _) => MissedReason::StoreUnavailable,
+            (true, true) => MissedReason::Limit,
+            (true, false) => MissedReason::RateLimited,
+        };
+        self.missed(place, reason, 1, due);
+    }
+
+    /// Somebody asks for a run now. It is begun by being saved, and sent when the limits allow.
+    pub(super) fn asked(
+        &mut self,
+        name: &str,
+        payload: Option<Arc<str>>,
+        random: u64,
+        now: Now,
+    ) -> Reply {
+        let Some(place) = self.places.get(name).copied() else { return Reply::UnknownPipeline };
+        let Some(pipeline) = self.pipelines.get_mut(place) else { return Reply::UnknownPipeline };
+        if !self.store_writable || self.stopping {
+            return Reply::NotSaved;
+        }
+        if pipeline.is_taken() {
+            return Reply::Active;
+        }
+        let config = pipeline.config.clone();
+        let id = RunId::of_request(&config.name, random);
+        let active = super::Active::asked(id.clone(), &config, payload, place, now);
+        pipeline.active.insert(id.clone());
+        self.timers.insert((active.start_deadline, Timer::StartDeadline(id.clone())));
+        if let Some(account) = self.accounts.get_mut(&config.account) {
+            account.fresh.insert((now.wall, now.mono, Job::Run(id.clone())));
+        }
+        self.record(Change::Begun, Arc::new(active.run.clone()), None);
+        self.runs.insert(id.clone(), active);
+        Reply::Begun(id)
+    }
+}
