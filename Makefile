@@ -1,0 +1,26 @@
+# Two commands to know: `make demo` shows what it does, `make test` passes the tests.
+
+CARGO ?= cargo
+SPEED ?= 3600
+
+.PHONY: demo test lint tools build
+
+## The exporter and a stand-in of Harness in one process, until interrupted. Needs no account.
+demo:
+	$(CARGO) run --quiet --locked -- demo --config.file=config.yaml --speed=$(SPEED) $(DEMO_FLAGS)
+
+## Everything that CI checks.
+test: tools lint
+	$(CARGO) test --locked
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- $(if $(CI),-D warnings)
+	$(CARGO) deny --locked check licenses bans sources
+
+## What the tests need beside Rust: installed where that is possible, named where it is not.
+tools:
+	scripts/install-test-tools
+
+build:
+	$(CARGO) build --locked --release
