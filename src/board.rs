@@ -182,7 +182,9 @@ impl PipelineBoard {
         }
         replace(&mut self.newest, run, |run| Some(run.begun));
         replace(&mut self.newest_executed, run, |run| run.execution.as_ref().map(|_| run.begun));
-        replace(&mut self.newest_finished, run, |run| run.result.and(run.end.or(run.ended)));
+        replace(&mut self.newest_finished, run, |run| {
+            run.result.map(|_| run.end.or(run.ended).unwrap_or(run.begun))
+        });
         replace(&mut self.newest_resolved, run, |run| run.resolved);
     }
 

@@ -51,7 +51,7 @@ impl History {
             2 => self.missed(pipeline, MissedReason::ALL[pick % MissedReason::ALL.len()], now),
             3 => self.push(Fact::Waiting(number.into())),
             4 => {
-                let at = (number % 2 == 0).then_some(Wall(NOON.0 + i64::from(number)));
+                let at = number.is_multiple_of(2).then_some(Wall(NOON.0 + i64::from(number)));
                 self.push(Fact::Next { pipeline, at });
             }
             _ => {
@@ -67,14 +67,14 @@ impl History {
     fn advance(&mut self, mut run: Run, number: u32, now: Wall) {
         // Independent of what the remainders by 2 and 3 decide.
         let pick = number as usize / 6;
-        let ends = number % 3 == 0;
+        let ends = number.is_multiple_of(3);
         run.state_since = now;
         let change = match run.execution {
             None if ends => {
                 run.reason = Some(Reason::ALL[pick % Reason::ALL.len()]);
                 (run.phase, run.outcome, run.ended) = (Phase::Ended, Outcome::Failed, Some(now));
                 (run.resolved, run.processing) =
-                    (Some(now).filter(|_| number % 2 == 0), Some(i64::from(number)));
+                    (Some(now).filter(|_| number.is_multiple_of(2)), Some(i64::from(number)));
                 Change::TriggerFailed
             }
             None => {
@@ -86,7 +86,7 @@ impl History {
             Some(_) if ends => {
                 run.result = Some(RunResult::ALL[pick % RunResult::ALL.len()]);
                 (run.phase, run.ended, run.end) = (Phase::Ended, Some(now), Some(now));
-                run.duration = (number % 2 == 0).then_some(i64::from(number) * 1_000);
+                run.duration = number.is_multiple_of(2).then_some(i64::from(number) * 1_000);
                 run.queue = Some(i64::from(number));
                 Change::Finished
             }
