@@ -41,23 +41,29 @@ impl Known {
         place: &Place,
         report: &mut Report,
     ) -> Option<AccountName> {
-        let known = || self.names.iter().map(|name| quoted(name.as_str())).collect::<Vec<_>>();
-        match (wanted.maybe().good()?, self.names.as_slice()) {
-            (Some(wanted), names) if names.contains(&wanted) => return Some(wanted),
-            (None, [only]) if self.complete => return Some(only.clone()),
-            _ if !self.complete => {}
-            (None, _) => {
-                report.problem(place, format!("missing, want one of {}", known().join(", ")));
-            }
-            (Some(wanted), names) => {
-                let wanted = wanted.as_str();
-                let want = match nearest(wanted, names.iter().map(AccountName::as_str)) {
-                    Some(name) => format!("did you mean {}?", quoted(name)),
-                    None => format!("want one of {}", known().join(", ")),
-                };
-                report.problem(place, format!("unknown account {}, {want}", quoted(wanted)));
-            }
+        let wanted = wanted.maybe().good()?;
+        let picked = match (&wanted, self.names.as_slice()) {
+            (Some(wanted), names) => names.iter().find(|name| *name == wanted),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        if picked.is_some() || !self.complete {
+            return picked.cloned();
         }
+        let names = self.names.iter().map(AccountName::as_str);
+        let known: Vec<_> = names.clone().map(quoted).collect();
+        let want = format!("want one of {}", known.join(", "));
+        report.problem(
+            place,
+            match wanted {
+                None => format!("missing, {want}"),
+                Some(wanted) => {
+                    let meant = nearest(wanted.as_str(), names);
+                    let hint = meant.map_or(want, |name| format!("did you mean {}?", quoted(name)));
+                    format!("unknown account {}, {hint}", quoted(wanted.as_str()))
+                }
+            },
+        );
         None
     }
 }

@@ -24,6 +24,10 @@ pub(super) fn read(text: &str, place: &Place, report: &mut Report) -> Option<Val
                 place = place.at(line, column);
                 message = message.replacen(&format!(" at line {line} column {column}"), "", 1);
             }
+            // `!!int secret` is the one case in which the reader repeats a value.
+            if let Some((path, _)) = message.split_once("invalid value: ") {
+                message = format!("{path}the value is not what its tag says");
+            }
             report.problem(&place, message);
             None
         }

@@ -11,17 +11,17 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
-/// Why a text is no duration.
+/// Why a text is no duration; says what would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotASpan {
     /// A bare number.
-    #[error("a duration with a unit, such as 30s, 15m, 1h30m or 1d")]
+    #[error("want a duration with a unit, such as 30s, 15m, 1h30m or 1d")]
     NoUnit,
     /// Anything else that is not one.
-    #[error("a duration such as 500ms, 30s, 15m, 1h30m, 1d or 1w")]
+    #[error("want a duration such as 500ms, 30s, 15m, 1h30m, 1d or 1w")]
     Form,
     /// More than anyone waits, and more than a clock may have room for.
-    #[error("at most 100y")]
+    #[error("want at most 100y")]
     TooLong,
 }
 

@@ -10,16 +10,17 @@ use super::problem::{nearest, quoted};
 /// The longest name, which becomes a label's value, and the longest identifier of Harness'.
 const LONGEST_NAME: usize = 128;
 
-/// `found …, want …` for a value of the wrong type. It shows no text, which may be a secret.
+/// `found …, want …` for a value of the wrong type. It shows no value, which may be a secret.
 pub(super) fn unlike(value: &Value, want: &str) -> String {
     let found = match value {
-        Value::Null => "nothing".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(_) => "a text".to_owned(),
-        Value::Sequence(_) => "a list".to_owned(),
-        Value::Mapping(_) => "a mapping".to_owned(),
-        Value::Tagged(_) => "a value with a tag".to_owned(),
+        Value::Null => "nothing",
+        Value::Bool(true) => "true",
+        Value::Bool(false) => "false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Sequence(_) => "a list",
+        Value::Mapping(_) => "a mapping",
+        Value::Tagged(_) => "a value with a tag",
     };
     format!("found {found}, want {want}")
 }
@@ -56,11 +57,13 @@ pub(super) fn identifier(value: &Value) -> Result<String, String> {
 
 /// A number from 1.
 pub(super) fn count(value: &Value) -> Result<u32, String> {
-    value
+    let want = format!("a whole number from 1 to {}", u32::MAX);
+    let Value::Number(number) = value else { return Err(unlike(value, &want)) };
+    number
         .as_u64()
         .and_then(|number| u32::try_from(number).ok())
         .filter(|number| *number >= 1)
-        .ok_or_else(|| unlike(value, &format!("a whole number from 1 to {}", u32::MAX)))
+        .ok_or_else(|| format!("found {number}, want {want}"))
 }
 
 /// `true` or `false`.
@@ -73,13 +76,14 @@ pub(super) fn flag(value: &Value) -> Result<bool, String> {
 
 /// A duration, zero included.
 pub(super) fn duration(value: &Value) -> Result<Duration, String> {
-    let Value::String(text) = value else {
-        let want = if value.is_number() { NotASpan::NoUnit } else { NotASpan::Form };
-        return Err(unlike(value, &want.to_string()));
-    };
-    let span: Span =
-        text.parse().map_err(|want: NotASpan| format!("found {}, want {want}", quoted(text)))?;
-    Ok(span.0)
+    match value {
+        Value::String(text) => {
+            let span = text.parse::<Span>();
+            span.map(|span| span.0).map_err(|error| format!("found {}, {error}", quoted(text)))
+        }
+        Value::Number(number) => Err(format!("found {number}, {}", NotASpan::NoUnit)),
+        _ => Err(unlike(value, "a duration such as 30s, 15m, 1h30m or 1d")),
+    }
 }
 
 /// A duration above zero.

@@ -17,11 +17,11 @@ storrage: {}
 "), @"
     accounts[0].url: found http to `app.harness.io`, want https (http only to a loopback host such as localhost)
     accounts[0].account_id: missing, want your account's identifier
-    accounts[0].requests_per_minute: found the number 0, want a whole number from 1 to 4294967295
+    accounts[0].requests_per_minute: found 0, want a whole number from 1 to 4294967295
     accounts[0].nmae: unknown key, did you mean `name`?
     defaults.evry: unknown key, did you mean `every`?
     defaults.trigger: not allowed in defaults, want it in each pipeline
-    pipelines[0].every: found the number 15, want a duration with a unit, such as 30s, 15m, 1h30m or 1d
+    pipelines[0].every: found 15, want a duration with a unit, such as 30s, 15m, 1h30m or 1d
     pipelines[1]: found a list, want a mapping of keys to values
     pipelines[2].webhook: found `v4`, want one of auto, v1, v2, v3; did you mean `v1`?
     pipelines[2].paused: found `yes`, want true or false
@@ -52,6 +52,11 @@ fn nothing_is_there() {
     pipelines: found nothing, want a list
     storage: found nothing, want a mapping of keys to values
     ");
+    // What a section would have said is not missed where the section is none.
+    insta::assert_snapshot!(bad("{accounts: 1, defaults: 2, pipelines: [{}]}"), @"
+    accounts: found a number, want a list
+    defaults: found a number, want a mapping of keys to values
+    ");
     insta::assert_snapshot!(bad("[]"), @"found a list, want a mapping of keys to values");
 }
 
@@ -72,7 +77,7 @@ x-free: {anything: here}
 X-free: 1
 [1]: 2
 "), @"
-    accounts[0]: found the number 1, want a text as the key
+    accounts[0]: found a number, want a text as the key
     accounts[0].api-key-file: unknown key, did you mean `api_key_file`?
     accounts[0].password: unknown key, want one of account_id, api_key, api_key_env, api_key_file, max_active_runs, name, requests_per_minute, timeout, triggers_per_minute, url
     pipelines[0].polling.maximum: unknown key, want one of first, max, min
@@ -144,7 +149,7 @@ accounts: [{account_id: a}]
 defaults: {account: b, org: 7, project: p, every: 1ms, polling: {min: 2m}, headers: {a b: c}}
 pipelines: [{pipeline: one, trigger: t}, {pipeline: two, trigger: t}]
 "), @"
-    defaults.org: found the number 7, want a text: put it in quotes
+    defaults.org: found a number, want a text: put it in quotes
     defaults.every: found `1ms`, want at least 1s
     defaults.headers.`a b`: found no name of a header, want letters, digits and `-`
     defaults.polling: found min 2m and max 1m, want min up to max
@@ -172,7 +177,7 @@ pipelines:
 accounts: [{name: 1, account_id: a}]
 defaults: {org: o, project: p}
 pipelines: [{pipeline: one, trigger: t, account: prod}, {pipeline: two, trigger: t}]
-"), @"accounts[0].name: found the number 1, want a text: put it in quotes");
+"), @"accounts[0].name: found a number, want a text: put it in quotes");
     // One with another problem is there all the same.
     insta::assert_snapshot!(bad("
 accounts: [{name: prod}]

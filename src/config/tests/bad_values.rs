@@ -57,10 +57,7 @@ fn urls() {
 fn counts() {
     for value in ["0", "-1", "1.5", "4294967296", ".inf"] {
         for key in ["requests_per_minute", "max_active_runs", "triggers_per_minute"] {
-            let shown = value;
-            let want = format!(
-                "{key}: found the number {shown}, want a whole number from 1 to 4294967295"
-            );
+            let want = format!("{key}: found {value}, want a whole number from 1 to 4294967295");
             assert_eq!(account(&format!("{key}: {value}")), want);
         }
     }
@@ -73,16 +70,16 @@ fn durations() {
     let unit = "want a duration with a unit, such as 30s, 15m, 1h30m or 1d";
     let form = "want a duration such as 500ms, 30s, 15m, 1h30m, 1d or 1w";
     for (value, want) in [
-        ("15", format!("found the number 15, {unit}")),
-        ("0", format!("found the number 0, {unit}")),
+        ("15", format!("found 15, {unit}")),
+        ("0", format!("found 0, {unit}")),
         ("'15'", format!("found `15`, {unit}")),
         ("1.5h", format!("found `1.5h`, {form}")),
         ("''", format!("found ``, {form}")),
         ("soon", format!("found `soon`, {form}")),
         ("'1h 30m'", format!("found `1h 30m`, {form}")),
         ("-5m", format!("found `-5m`, {form}")),
-        ("[1h]", format!("found a list, {form}")),
-        ("", format!("found nothing, {form}")),
+        ("[1h]", "found a list, want a duration such as 30s, 15m, 1h30m or 1d".to_owned()),
+        ("", "found nothing, want a duration such as 30s, 15m, 1h30m or 1d".to_owned()),
         ("0s", "found zero, want more".to_owned()),
         ("101y", "found `101y`, want at most 100y".to_owned()),
     ] {
@@ -115,7 +112,7 @@ fn names() {
         ("''", "found an empty text, want at least one character"),
         ("\"a\\0b\"", "found `a\\0b`, want a text without NUL"),
         (long.as_str(), "found 129 characters, want at most 128"),
-        ("7", "found the number 7, want a text: put it in quotes"),
+        ("7", "found a number, want a text: put it in quotes"),
         ("true", "found true, want a text: put it in quotes"),
         ("{}", "found a mapping, want a text"),
         ("!id x", "found a value with a tag, want a text"),
@@ -137,14 +134,14 @@ fn names() {
 fn words() {
     for (key, want) in [
         ("webhook: V3", "webhook: found `V3`, want one of auto, v1, v2, v3; did you mean `v3`?"),
-        ("webhook: 3", "webhook: found the number 3, want one of auto, v1, v2, v3"),
+        ("webhook: 3", "webhook: found a number, want one of auto, v1, v2, v3"),
         ("align: phase", "align: found `phase`, want one of spread, epoch"),
         (
             "concurrency: alow",
             "concurrency: found `alow`, want one of forbid, allow; did you mean `allow`?",
         ),
         ("paused: no", "paused: found `no`, want true or false"),
-        ("paused: 1", "paused: found the number 1, want true or false"),
+        ("paused: 1", "paused: found a number, want true or false"),
     ] {
         assert_eq!(pipeline(key), want);
     }
@@ -154,7 +151,7 @@ fn words() {
 fn payloads() {
     let json = "want a mapping, a list or a text that is JSON";
     for (value, want) in [
-        ("7", format!("found the number 7, {json}")),
+        ("7", format!("found a number, {json}")),
         ("true", format!("found true, {json}")),
         ("", format!("found nothing, {json}")),
         (
@@ -169,7 +166,7 @@ fn payloads() {
         ),
         ("[.nan]", "found .nan in it, want numbers that JSON has".to_owned()),
         ("{a: [-.inf]}", "found -.inf in it, want numbers that JSON has".to_owned()),
-        ("{1: a}", "found the number 1, want only texts as keys: put it in quotes".to_owned()),
+        ("{1: a}", "found a number, want only texts as keys: put it in quotes".to_owned()),
         ("[!secret a]", "found a value with a tag, want no tags within a payload".to_owned()),
     ] {
         assert_eq!(pipeline(&format!("payload: {value}")), format!("payload: {want}"));
@@ -193,12 +190,12 @@ fn headers() {
             "{x-a: '1', X-A: '2'}",
             "headers.X-A: found a second time, want each header once".to_owned(),
         ),
-        ("{x-a: 1}", "headers.x-a: found the number 1, want a text: put it in quotes".to_owned()),
+        ("{x-a: 1}", "headers.x-a: found a number, want a text: put it in quotes".to_owned()),
         (
             "{'a:b': c}",
             "headers.`a:b`: found no name of a header, want letters, digits and `-`".to_owned(),
         ),
-        ("{1: c}", "headers: found the number 1, want a text as the name".to_owned()),
+        ("{1: c}", "headers: found a number, want a text as the name".to_owned()),
         (
             "{x-a: \"hunter2\\n\"}",
             "headers.x-a: found a character that no header may hold, want ASCII".to_owned(),
@@ -215,6 +212,7 @@ fn secrets_are_never_repeated() {
             "api_key: 'hunter2 hunter2'",
             "api_key: found a character that no header or URL may hold, want letters, digits and signs",
         ),
+        ("api_key: 40490", "api_key: found a number, want a text: put it in quotes"),
         ("api_key: ''", "api_key: found an empty text, want at least one character"),
         ("api_key: [hunter2]", "api_key: found a list, want a text"),
         (
@@ -226,6 +224,8 @@ fn secrets_are_never_repeated() {
     ] {
         assert_eq!(account(key), want);
     }
+    let tagged = account("api_key: !!int hunter2");
+    assert_eq!(tagged, "config.yaml:1:38: api_key: the value is not what its tag says");
 }
 
 #[test]

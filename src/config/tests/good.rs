@@ -271,7 +271,9 @@ pipelines:
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "[-\\[\\]{}:,#&*!|>'\"%@`\\n a-z0-9<]{0,80}") {
-        let _ = parse(&[source("x.yaml", &text)]);
+        if let Err(problems) = parse(&[source("x.yaml", &text)]) {
+            prop_assert_eq!(problems.to_string().lines().count(), problems.0.len());
+        }
     }
 
     /// Every key with every kind of value, well formed or not.
