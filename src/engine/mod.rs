@@ -191,7 +191,7 @@ struct Rules {
 impl Rules {
     fn of(config: Option<&Arc<Pipeline>>) -> Self {
         Self {
-            polling: config.map_or_else(Polling::default, |pipeline| pipeline.polling),
+            polling: config.map_or(Polling::DEFAULT, |pipeline| pipeline.polling),
             queue_deadline: config
                 .map_or(DEFAULT_QUEUE_DEADLINE, |pipeline| pipeline.queue_deadline),
             run_deadline: config.map_or(DEFAULT_RUN_DEADLINE, |pipeline| pipeline.run_deadline),
