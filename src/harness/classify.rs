@@ -1,7 +1,8 @@
 //! From an HTTP answer to our words.
 //!
-//! The tables are those of `docs`: the HTTP status decides first, then what the body says. A
-//! webhook is only called refused where Harness certainly did not act on it.
+//! The HTTP status decides first and what the body says second, since Harness' errors have no one
+//! form and gateways answer with pages. A webhook is only called refused where Harness certainly
+//! did not act on it.
 
 use std::time::Duration;
 

@@ -76,7 +76,7 @@ struct Inner {
 }
 
 /// A webhook to be sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct TriggerCall<'a> {
     /// Whose trigger.
     pub pipeline: &'a Pipeline,
@@ -164,6 +164,16 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("account", &self.inner.account_name).finish_non_exhaustive()
+    }
+}
+
+/// Leaves out the payload and the extra headers, which may hold anything.
+impl fmt::Debug for TriggerCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TriggerCall")
+            .field("pipeline", &self.pipeline.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -324,8 +334,9 @@ fn explain(error: reqwest::Error, secrets: &Secrets) -> String {
     let mut cause = std::error::Error::source(&error);
     while let Some(error) = cause {
         let text = error.to_string();
-        // hyper's outer layer only names the step, its inner ones tell the cause.
-        if !text.starts_with("client error (") && !causes.contains(&text) {
+        // These layers only name the step, and reqwest's the URL; what they hold tells the cause.
+        let names_step = error.is::<reqwest::Error>() || text.starts_with("client error (");
+        if !names_step && !causes.contains(&text) {
             causes.push(text);
         }
         cause = error.source();
@@ -341,3 +352,25 @@ fn explain(error: reqwest::Error, secrets: &Secrets) -> String {
 
 #[cfg(test)]
 mod tls_tests;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_from_everything_else() {
+        let table = [
+            ("http://localhost:8080", true),
+            ("http://stand-in.localhost", true),
+            ("http://127.9.9.9", true),
+            ("http://[::1]:80", true),
+            ("https://app.harness.io", false),
+            ("https://localhost.example", false),
+            ("https://10.0.0.1", false),
+            ("https://[2001:db8::1]", false),
+        ];
+        for (url, expected) in table {
+            assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
+        }
+    }
+}
