@@ -20,7 +20,7 @@ use crate::model::{
     WebhookVersion,
 };
 
-/// The largest body that is read, after decompression: eight times a summary of 1,000 stages.
+/// The largest body that is read, counted after decompression.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
 
 /// A server that takes longer than this to take a connection is not there.
