@@ -1,0 +1,376 @@
+//! The calls themselves: URLs, headers, connections, time limits.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Certificate, Method, Request, Response, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+use super::body::{Departure, WebhookBody};
+use super::classify::{self, Body, Reply};
+use super::secret::{SecretError, Secrets};
+use super::timing::Stopwatch;
+use crate::config::{Account, Pipeline, Webhook};
+use crate::model::{
+    AccountName, Answered, DetailsVersion, EventAnswer, EventId, Reason, TriggerAnswer,
+    WebhookVersion,
+};
+
+/// The largest body that is read, counted after decompression.
+const LARGEST_BODY: usize = 8 * 1024 * 1024;
+
+/// A server that takes longer than this to take a connection is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Below the idle time after which load balancers close, so that we are first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+const USER_AGENT: &str = concat!("harness-exporter/", env!("CARGO_PKG_VERSION"));
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Headers that shape the request itself. With another value it would not be one.
+const RESERVED: [&str; 5] =
+    ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
+
+/// Why there can be no client for an account.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API key can't be had.
+    #[error("the API key of account {account} can't be used: {error}")]
+    Key {
+        /// The account's name.
+        account: AccountName,
+        /// Why.
+        error: SecretError,
+    },
+    /// [`super::install_crypto`] was not called.
+    #[error("no cryptography is installed for TLS connections")]
+    NoCrypto,
+    /// No connections can be made, for want of certificates say.
+    #[error("no connections can be made to account {account}: {problem}")]
+    Connections {
+        /// The account's name.
+        account: AccountName,
+        /// Why, cleaned.
+        problem: String,
+    },
+}
+
+/// Makes calls to Harness for one account. A clone is cheap and shares its connections and keys.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    base: Url,
+    account_name: AccountName,
+    account_id: String,
+    secrets: Secrets,
+}
+
+/// A webhook to be sent.
+#[derive(Clone, Copy)]
+pub struct TriggerCall<'a> {
+    /// Whose trigger.
+    pub pipeline: &'a Pipeline,
+    /// At which of the three URLs.
+    pub version: WebhookVersion,
+    /// The JSON body.
+    pub payload: &'a str,
+}
+
+impl Client {
+    /// A client for `account`. Reads its API key, where it has one; makes no call.
+    ///
+    /// # Errors
+    /// Where the key can't be read, or TLS can't be set up.
+    pub fn new(account: &Account) -> Result<Self, Error> {
+        Self::with_roots(account, &[])
+    }
+
+    /// As [`Client::new`], and trusts `roots` beside the certificates of the system.
+    fn with_roots(account: &Account, roots: &[Certificate]) -> Result<Self, Error> {
+        // reqwest would panic.
+        rustls::crypto::CryptoProvider::get_default().ok_or(Error::NoCrypto)?;
+        let name = account.name.clone();
+        let secrets = Secrets::open(account.api_key.as_ref())
+            .map_err(|error| Error::Key { account: name.clone(), error })?;
+        let http = connections(account, roots).map_err(|error| {
+            let problem = explain(error, &secrets);
+            Error::Connections { account: name, problem }
+        })?;
+        let inner = Inner {
+            http,
+            base: account.url.clone(),
+            account_name: account.name.clone(),
+            account_id: account.account_id.clone(),
+            secrets,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Sends a webhook, once. Whatever happens it is not sent again.
+    pub async fn trigger(&self, call: TriggerCall<'_>) -> Answered<TriggerAnswer> {
+        let stopwatch = Stopwatch::start();
+        let (request, departure) = match self.inner.webhook(call) {
+            Ok(request) => request,
+            Err(message) => return unanswered(TriggerAnswer::NeverLeft { message }, stopwatch),
+        };
+        match self.inner.send(request, stopwatch).await {
+            Ok((reply, skew)) => Answered {
+                answer: classify::trigger(&reply, &self.inner.secrets),
+                code: Some(reply.status),
+                skew,
+                took: stopwatch.elapsed(),
+            },
+            Err(message) if departure.may_have_left() => {
+                let reason = Reason::Unconfirmed;
+                unanswered(TriggerAnswer::Unknown { reason, message }, stopwatch)
+            }
+            Err(message) => unanswered(TriggerAnswer::NeverLeft { message }, stopwatch),
+        }
+    }
+
+    /// Reads what became of an event.
+    pub async fn read_event(
+        &self,
+        version: DetailsVersion,
+        event: &EventId,
+    ) -> Answered<EventAnswer> {
+        let stopwatch = Stopwatch::start();
+        let sent = match self.inner.details(version, event) {
+            Ok(request) => self.inner.send(request, stopwatch).await,
+            Err(message) => Err(message),
+        };
+        match sent {
+            Ok((reply, skew)) => Answered {
+                answer: classify::event(&reply, &self.inner.secrets),
+                code: Some(reply.status),
+                skew,
+                took: stopwatch.elapsed(),
+            },
+            Err(message) => unanswered(EventAnswer::Failed { message }, stopwatch),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("account", &self.inner.account_name).finish_non_exhaustive()
+    }
+}
+
+/// Leaves out the payload and the extra headers, which may hold anything.
+impl fmt::Debug for TriggerCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TriggerCall")
+            .field("pipeline", &self.pipeline.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn webhook(&self, call: TriggerCall<'_>) -> Result<(Request, Departure), String> {
+        let TriggerCall { pipeline, version, payload } = call;
+        let mut url = match version {
+            WebhookVersion::V1 => self.url(&["gateway", "api", "webhook", "custom"]),
+            WebhookVersion::V2 => {
+                self.url(&["gateway", "pipeline", "api", "webhook", "custom", "v2"])
+            }
+            WebhookVersion::V3 => {
+                let token = self.token(pipeline)?;
+                let token = token.expose_secret();
+                self.url(&["gateway", "pipeline", "api", "webhook", "custom", token, "v3"])
+            }
+        };
+        url.query_pairs_mut()
+            .append_pair("accountIdentifier", &self.account_id)
+            .append_pair("orgIdentifier", &pipeline.org)
+            .append_pair("projectIdentifier", &pipeline.project)
+            .append_pair("pipelineIdentifier", &pipeline.pipeline)
+            .append_pair("triggerIdentifier", &pipeline.trigger);
+        let mut request = Request::new(Method::POST, url);
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in &pipeline.headers {
+            let (name, value) = header(name, value)?;
+            headers.insert(name, value);
+        }
+        self.authorize(&mut request)?;
+        let (body, departure) = WebhookBody::new(payload);
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
+        Ok((request, departure))
+    }
+
+    fn details(&self, version: DetailsVersion, event: &EventId) -> Result<Request, String> {
+        let endpoint = match version {
+            DetailsVersion::V1 => "triggerExecutionDetails",
+            DetailsVersion::V2 => "triggerExecutionDetailsV2",
+        };
+        let path = ["gateway", "pipeline", "api", "webhook", endpoint, event.as_str()];
+        let mut url = self.url(&path);
+        url.query_pairs_mut().append_pair("accountIdentifier", &self.account_id);
+        let mut request = Request::new(Method::GET, url);
+        self.authorize(&mut request)?;
+        Ok(request)
+    }
+
+    /// Always on the account's own host: nothing of an answer ever becomes a URL.
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    fn token(&self, pipeline: &Pipeline) -> Result<SecretString, String> {
+        let Webhook::Token(source) = &pipeline.webhook else {
+            return Err("a v3 webhook needs a token, and the config gives none".to_owned());
+        };
+        self.secrets.token(source).map_err(|error| format!("no webhook token: {error}"))
+    }
+
+    fn authorize(&self, request: &mut Request) -> Result<(), String> {
+        let key = self.secrets.key().map_err(|error| format!("no API key: {error}"))?;
+        if let Some(key) = key {
+            let mut value = HeaderValue::from_str(key.expose_secret())
+                .map_err(|_| "the API key can't stand in a header".to_owned())?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(API_KEY, value);
+        }
+        Ok(())
+    }
+
+    /// The answer and the skew of the clocks, or why there is no answer, cleaned.
+    async fn send(
+        &self,
+        request: Request,
+        stopwatch: Stopwatch,
+    ) -> Result<(Reply, Option<i64>), String> {
+        let sent = self.http.execute(request).await;
+        let response = sent.map_err(|error| explain(error, &self.secrets))?;
+        let status = response.status().as_u16();
+        if status == 401 {
+            self.secrets.doubt_key();
+        }
+        let skew = stopwatch.skew(response.headers());
+        let retry_after = stopwatch.retry_after(response.headers());
+        let body = read_body(response, &self.secrets).await;
+        Ok((Reply { status, retry_after, body }, skew))
+    }
+}
+
+fn unanswered<T>(answer: T, stopwatch: Stopwatch) -> Answered<T> {
+    Answered { answer, code: None, skew: None, took: stopwatch.elapsed() }
+}
+
+fn connections(account: &Account, roots: &[Certificate]) -> reqwest::Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .timeout(account.timeout)
+        .connect_timeout(account.timeout.min(CONNECT_TIMEOUT))
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        // A redirect would carry key and body to another host.
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .tls_certs_merge(roots.iter().cloned());
+    if is_loopback(&account.url) {
+        builder = builder.no_proxy();
+    }
+    if account.url.scheme() == "http" {
+        // Spares a machine without any certificates from needing some.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let refused = || format!("header {name} can't be sent: take it out of the config");
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| refused())?;
+    if RESERVED.contains(&parsed.as_str()) {
+        return Err(refused());
+    }
+    value.set_sensitive(true);
+    Ok((parsed, value))
+}
+
+async fn read_body(mut response: Response, secrets: &Secrets) -> Body {
+    let mut whole = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if whole.len() + chunk.len() > LARGEST_BODY => return Body::TooLarge,
+            Ok(Some(chunk)) => whole.extend_from_slice(&chunk),
+            Ok(None) => return Body::Whole(whole),
+            Err(error) if error.is_timeout() => return Body::Stalled(explain(error, secrets)),
+            Err(error) => return Body::Broken(explain(error, secrets)),
+        }
+    }
+}
+
+/// An error and what caused it, without the URL and any secret, on one line in lower case.
+fn explain(error: reqwest::Error, secrets: &Secrets) -> String {
+    let connecting = error.is_connect();
+    let error = error.without_url();
+    let mut causes = Vec::new();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // These layers only name the step, and reqwest's the URL; what they hold tells the cause.
+        let names_step = error.is::<reqwest::Error>() || text.starts_with("client error (");
+        if !names_step && !causes.contains(&text) {
+            causes.push(text);
+        }
+        cause = error.source();
+    }
+    if causes.is_empty() {
+        causes.push(error.to_string());
+    } else if connecting {
+        causes.insert(0, "could not connect".to_owned());
+    }
+    // In this order: a secret in lower case would not be known.
+    secrets.clean(&causes.join(": ")).to_lowercase()
+}
+
+#[cfg(test)]
+mod tls_tests;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_from_everything_else() {
+        let table = [
+            ("http://localhost:8080", true),
+            ("http://stand-in.localhost", true),
+            ("http://127.9.9.9", true),
+            ("http://[::1]:80", true),
+            ("https://app.harness.io", false),
+            ("https://localhost.example", false),
+            ("https://10.0.0.1", false),
+            ("https://[2001:db8::1]", false),
+        ];
+        for (url, expected) in table {
+            assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
+        }
+    }
+}

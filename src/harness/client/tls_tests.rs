@@ -1,0 +1,163 @@
+//! Servers whose TLS is not to be trusted. Here rather than with the other faults, since telling
+//! an expired certificate from an unknown one takes a client that trusts an authority of ours.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::config::{Concurrency, Polling};
+use crate::model::PipelineName;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    root: Certificate,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = Certificate::from_der(params.self_signed(&key).unwrap().der()).unwrap();
+        Self { issuer: Issuer::new(params, key), root }
+    }
+
+    fn certify(&self, host: &str, last_year: i32) -> ServerConfig {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(last_year, 12, 31);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        serving(certificate.der().clone(), &key)
+    }
+}
+
+fn self_signed(host: &str) -> ServerConfig {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new([host.to_owned()]).unwrap();
+    serving(params.self_signed(&key).unwrap().der().clone(), &key)
+}
+
+fn serving(certificate: CertificateDer<'static>, key: &KeyPair) -> ServerConfig {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()
+}
+
+/// A server that accepts every webhook, over TLS.
+async fn server(config: ServerConfig) -> (Url, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let mut listening = JoinSet::new();
+    listening.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let body = r#"{"status":"SUCCESS","data":"e1"}"#;
+            let length = body.len();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (url, listening)
+}
+
+/// A server that takes connections and says nothing, in any protocol.
+async fn silence() -> (Url, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let mut listening = JoinSet::new();
+    listening.spawn(async move {
+        let mut held = Vec::new();
+        while let Ok(connection) = listener.accept().await {
+            held.push(connection);
+        }
+    });
+    (url, listening)
+}
+
+fn account(url: Url, timeout: Duration) -> Account {
+    Account {
+        name: AccountName::new("acme"),
+        url,
+        account_id: "acme0000000000000000AA".to_owned(),
+        api_key: None,
+        requests_per_minute: 300,
+        max_active_runs: 50,
+        triggers_per_minute: 30,
+        timeout,
+    }
+}
+
+fn pipeline() -> Pipeline {
+    let minute = Duration::from_mins(1);
+    Pipeline {
+        name: PipelineName::new("nightly"),
+        account: AccountName::new("acme"),
+        org: "default".to_owned(),
+        project: "shop".to_owned(),
+        pipeline: "nightly".to_owned(),
+        trigger: "by_exporter".to_owned(),
+        webhook: Webhook::Auto,
+        schedule: None,
+        schedule_text: String::new(),
+        start_deadline: minute,
+        concurrency: Concurrency::Forbid,
+        payload: "{}".into(),
+        headers: Vec::new(),
+        queue_deadline: minute,
+        run_deadline: minute,
+        paused: false,
+        polling: Polling { first: minute, min: minute, max: minute },
+    }
+}
+
+async fn trigger(account: &Account, roots: &[Certificate]) -> TriggerAnswer {
+    crate::harness::install_crypto();
+    let client = Client::with_roots(account, roots).unwrap();
+    let pipeline = pipeline();
+    let call = TriggerCall { pipeline: &pipeline, version: WebhookVersion::V1, payload: "{}" };
+    client.trigger(call).await.answer
+}
+
+#[tokio::test]
+async fn fault_46_a_server_that_cannot_prove_itself_gets_no_webhook() {
+    let ours = Authority::new("ours");
+    let (good, _listening) = server(ours.certify("127.0.0.1", 2999)).await;
+    let answer = trigger(&account(good, TIMEOUT), std::slice::from_ref(&ours.root)).await;
+    assert_eq!(answer, TriggerAnswer::Accepted(EventId::new("e1").unwrap()));
+
+    let table = [
+        (ours.certify("127.0.0.1", 2001), "expired"),
+        (ours.certify("other.invalid", 2999), "not valid for name"),
+        (Authority::new("theirs").certify("127.0.0.1", 2999), "unknownissuer"),
+        (self_signed("127.0.0.1"), "unknownissuer"),
+    ];
+    for (config, expected) in table {
+        let (url, _listening) = server(config).await;
+        let answer = trigger(&account(url, TIMEOUT), std::slice::from_ref(&ours.root)).await;
+        let TriggerAnswer::NeverLeft { message } = answer else { panic!("{expected}: {answer:?}") };
+        assert!(message.starts_with("could not connect: "), "{message}");
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn fault_46_a_stalled_handshake_never_left() {
+    let (url, _listening) = silence().await;
+    let answer = trigger(&account(url, Duration::from_secs(1)), &[]).await;
+    let TriggerAnswer::NeverLeft { message } = answer else { panic!("{answer:?}") };
+    assert!(message.contains("timed out"), "{message}");
+}
