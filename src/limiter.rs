@@ -21,6 +21,9 @@ const WINDOW: Duration = Duration::from_secs(61);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
+/// The longest `Retry-After` that is believed: a word of a proxy's must not stop us for a day.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+
 /// Added to `Retry-After`, so that a call arrives after it and not on it.
 const RETRY_MARGIN: Duration = Duration::from_millis(100);
 
@@ -123,7 +126,7 @@ impl Limiter {
     /// A call was answered with 429: the whole key pauses. The answers to calls that were under way
     /// when the pause began do not lengthen it, unless they say for how long.
     pub fn throttled(&mut self, ticket: Ticket, retry_after: Option<Duration>, now: Mono) {
-        let asked = retry_after.map(|wait| now.after(wait.saturating_add(RETRY_MARGIN)));
+        let asked = retry_after.map(|wait| now.after(wait.min(LONGEST_RETRY_AFTER) + RETRY_MARGIN));
         if let Some(pause) = self.pause.as_mut().filter(|_| !ticket.probe) {
             pause.until = pause.until.max(asked.unwrap_or_default());
             return;
