@@ -107,7 +107,7 @@ impl FromStr for Schedule {
 }
 
 /// FNV-1a with a final mix. Part of the contract: a phase must not move between versions.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });

@@ -3,6 +3,22 @@
 //! What a user writes is read by [`load`], which finds every problem of a file at once and names
 //! its place. Nothing here opens a secret: a [`SecretSource`] says where one is to be read.
 
+mod account;
+mod document;
+pub mod duration;
+mod fields;
+mod load;
+mod parse;
+mod pipeline;
+mod problem;
+mod secret;
+mod settings;
+mod storage;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +27,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::load::{ConfigError, Loaded, fingerprint, load};
+pub use self::parse::{Source, parse};
+pub use self::problem::{Place, Problem, Problems, Warning};
+pub use self::storage::check_storage_url;
 use crate::model::{AccountName, PipelineName, WebhookVersion};
 use crate::schedule::Schedule;
 
@@ -26,6 +46,15 @@ pub struct Config {
     pub pipelines: Vec<Arc<Pipeline>>,
     /// Where the runs are kept.
     pub storage: Storage,
+}
+
+impl Config {
+    /// The accounts that still have the id of the shipped `config.yaml`.
+    #[must_use]
+    pub fn placeholder_accounts(&self) -> Vec<&Account> {
+        let accounts = self.accounts.values().map(Arc::as_ref);
+        accounts.filter(|account| account.account_id == PLACEHOLDER_ACCOUNT_ID).collect()
+    }
 }
 
 /// A Harness account, and how it may be used.
@@ -139,6 +168,15 @@ pub struct Polling {
     pub min: Duration,
     /// The longest gap, but for runs that wait for a person or long for Harness.
     pub max: Duration,
+}
+
+impl Polling {
+    /// What holds where nothing else is said.
+    pub const DEFAULT: Self = Self {
+        first: Duration::from_secs(1),
+        min: Duration::from_secs(2),
+        max: Duration::from_mins(1),
+    };
 }
 
 /// Where the runs are kept.

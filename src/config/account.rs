@@ -1,0 +1,144 @@
+//! `accounts[]`: whom we speak to, and within what limits.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_yaml::Value;
+use url::{Host, Url};
+
+use super::fields::{Fields, Read};
+use super::problem::{Place, Report, nearest, quoted};
+use super::{Account, secret, values};
+use crate::model::AccountName;
+
+/// What Harness allows a key in a minute (its page on rate limits).
+const HARNESS_REQUESTS_PER_MINUTE: u32 = 400;
+
+/// One account as it was found.
+pub(super) struct Found {
+    /// Where its name stands, or would.
+    pub(super) place: Place,
+    /// On its own, because pipelines may refer to an account that has a problem elsewhere.
+    pub(super) name: Option<AccountName>,
+    /// None where a problem was reported.
+    pub(super) account: Option<Account>,
+}
+
+/// The accounts that pipelines may name.
+pub(super) struct Known {
+    /// In the order of the file.
+    pub(super) names: Vec<AccountName>,
+    /// Whether these are all: a problem may hide one, and then none is called unknown.
+    pub(super) complete: bool,
+}
+
+impl Known {
+    /// The account that is `wanted` at `place`, or the only one; none where that is a problem,
+    /// which is then reported.
+    pub(super) fn pick(
+        &self,
+        wanted: Read<AccountName>,
+        place: &Place,
+        report: &mut Report,
+    ) -> Option<AccountName> {
+        let known = || self.names.iter().map(|name| quoted(name.as_str())).collect::<Vec<_>>();
+        match (wanted.maybe().good()?, self.names.as_slice()) {
+            (Some(wanted), names) if names.contains(&wanted) => return Some(wanted),
+            (None, [only]) if self.complete => return Some(only.clone()),
+            _ if !self.complete => {}
+            (None, _) => {
+                report.problem(place, format!("missing, want one of {}", known().join(", ")));
+            }
+            (Some(wanted), names) => {
+                let wanted = wanted.as_str();
+                let want = match nearest(wanted, names.iter().map(AccountName::as_str)) {
+                    Some(name) => format!("did you mean {}?", quoted(name)),
+                    None => format!("want one of {}", known().join(", ")),
+                };
+                report.problem(place, format!("unknown account {}, {want}", quoted(wanted)));
+            }
+        }
+        None
+    }
+}
+
+/// Reads one account. Files it names are relative to `folder`.
+pub(super) fn read(fields: &mut Fields<'_>, folder: &Path) -> Found {
+    fields.not_yet(&["ca_file", "allow_http"]);
+    let name = fields
+        .read("name", |value| values::name(value).map(AccountName::new))
+        .unless_absent(AccountName::new("default"));
+    let account = read_account(fields, folder, name.clone());
+    Found { place: fields.place.key("name"), name, account }
+}
+
+fn read_account(
+    fields: &mut Fields<'_>,
+    folder: &Path,
+    name: Option<AccountName>,
+) -> Option<Account> {
+    let url = match fields.read("url", url) {
+        Read::Absent => Url::parse("https://app.harness.io").ok(),
+        other => other.good(),
+    };
+    let account_id = fields.required("account_id", values::identifier, "your account's identifier");
+    let keys = ["api_key_file", "api_key_env", "api_key"];
+    let api_key = secret::read(fields, folder, keys).maybe().good();
+    let requests_per_minute = fields.read("requests_per_minute", values::count).unless_absent(300);
+    if requests_per_minute.is_some_and(|count| count > HARNESS_REQUESTS_PER_MINUTE) {
+        let message = format!("Harness allows a key {HARNESS_REQUESTS_PER_MINUTE} calls a minute");
+        fields.warn("requests_per_minute", message);
+    }
+    let max_active_runs = fields.read("max_active_runs", values::count).unless_absent(50);
+    let triggers_per_minute = fields.read("triggers_per_minute", values::count).unless_absent(30);
+    let timeout =
+        fields.read("timeout", values::positive_duration).unless_absent(Duration::from_secs(30));
+    Some(Account {
+        name: name?,
+        url: url?,
+        account_id: account_id?,
+        api_key: api_key?,
+        requests_per_minute: requests_per_minute?,
+        max_active_runs: max_active_runs?,
+        triggers_per_minute: triggers_per_minute?,
+        timeout: timeout?,
+    })
+}
+
+/// Scheme, host and port. What is refused is shown only as far as it can hold no password.
+fn url(value: &Value) -> Result<Url, String> {
+    let text = values::text(value)?;
+    let want = "want a URL such as https://app.harness.io";
+    let url = Url::parse(text).map_err(|error| format!("found no URL ({error}), {want}"))?;
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => {
+            return Err(format!(
+                "found http to {}, want https (http only to a loopback host such as localhost)",
+                quoted(host)
+            ));
+        }
+        scheme => return Err(format!("found the scheme {}, {want}", quoted(scheme))),
+    }
+    let extra = [
+        ("credentials", !url.username().is_empty() || url.password().is_some()),
+        ("a path", url.path() != "/"),
+        ("a query", url.query().is_some()),
+        ("a fragment", url.fragment().is_some()),
+    ];
+    match extra.iter().find(|(_, present)| *present) {
+        Some((what, _)) => Err(format!("found {what} in the URL, want only scheme and host")),
+        None => Ok(url),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,199 @@
+//! What `defaults` may hold as well as an entry of `pipelines`.
+//!
+//! Each is read once, where it stands, so that a mistake in `defaults` is not reported again for
+//! every pipeline.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use serde_yaml::Value;
+
+use super::duration::Span;
+use super::fields::{Fields, Read};
+use super::problem::quoted;
+use super::{Concurrency, Polling, values};
+use crate::model::AccountName;
+use crate::schedule::Align;
+
+/// Settings as they were found.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) account: Read<AccountName>,
+    pub(super) org: Read<String>,
+    pub(super) project: Read<String>,
+    pub(super) webhook: Read<WebhookWord>,
+    pub(super) every: Read<Every>,
+    pub(super) align: Read<Align>,
+    pub(super) start_deadline: Read<Duration>,
+    pub(super) concurrency: Read<Concurrency>,
+    pub(super) payload: Read<String>,
+    pub(super) headers: Read<Vec<(String, String)>>,
+    pub(super) queue_deadline: Read<Duration>,
+    pub(super) run_deadline: Read<Duration>,
+    pub(super) paused: Read<bool>,
+    pub(super) polling: Read<Polling>,
+}
+
+/// The value of `webhook`.
+#[derive(Clone, Copy)]
+pub(super) enum WebhookWord {
+    Auto,
+    V1,
+    V2,
+    V3,
+}
+
+/// The value of `every`.
+#[derive(Clone)]
+pub(super) struct Every {
+    pub(super) interval: Duration,
+    pub(super) written: String,
+}
+
+impl Settings {
+    /// No settings at all.
+    pub(super) const NONE: Self = Self {
+        account: Read::Absent,
+        org: Read::Absent,
+        project: Read::Absent,
+        webhook: Read::Absent,
+        every: Read::Absent,
+        align: Read::Absent,
+        start_deadline: Read::Absent,
+        concurrency: Read::Absent,
+        payload: Read::Absent,
+        headers: Read::Absent,
+        queue_deadline: Read::Absent,
+        run_deadline: Read::Absent,
+        paused: Read::Absent,
+        polling: Read::Absent,
+    };
+
+    /// Reads what there is of them.
+    pub(super) fn read(fields: &mut Fields<'_>) -> Self {
+        fields.not_yet(&[
+            "schedule",
+            "timezone",
+            "jitter",
+            "unconfirmed_deadline",
+            "overdue_after",
+            "retry",
+            "maintenance",
+            "labels",
+            "results",
+        ]);
+        Self {
+            account: fields.read("account", |value| values::name(value).map(AccountName::new)),
+            org: fields.read("org", values::identifier),
+            project: fields.read("project", values::identifier),
+            webhook: fields.read("webhook", webhook),
+            every: read_every(fields),
+            align: fields.read("align", align),
+            start_deadline: fields.read("start_deadline", values::positive_duration),
+            concurrency: fields.read("concurrency", concurrency),
+            payload: fields.read("payload", values::payload),
+            headers: read_headers(fields),
+            queue_deadline: fields.read("queue_deadline", values::positive_duration),
+            run_deadline: fields.read("run_deadline", values::positive_duration),
+            paused: fields.read("paused", values::flag),
+            polling: fields.nested("polling", polling),
+        }
+    }
+
+    /// These, and where one is absent that of `defaults`: maps and lists are taken whole.
+    pub(super) fn or(self, defaults: &Self) -> Self {
+        let defaults = defaults.clone();
+        Self {
+            account: self.account.or(defaults.account),
+            org: self.org.or(defaults.org),
+            project: self.project.or(defaults.project),
+            webhook: self.webhook.or(defaults.webhook),
+            every: self.every.or(defaults.every),
+            align: self.align.or(defaults.align),
+            start_deadline: self.start_deadline.or(defaults.start_deadline),
+            concurrency: self.concurrency.or(defaults.concurrency),
+            payload: self.payload.or(defaults.payload),
+            headers: self.headers.or(defaults.headers),
+            queue_deadline: self.queue_deadline.or(defaults.queue_deadline),
+            run_deadline: self.run_deadline.or(defaults.run_deadline),
+            paused: self.paused.or(defaults.paused),
+            polling: self.polling.or(defaults.polling),
+        }
+    }
+}
+
+fn webhook(value: &Value) -> Result<WebhookWord, String> {
+    let words = [
+        ("auto", WebhookWord::Auto),
+        ("v1", WebhookWord::V1),
+        ("v2", WebhookWord::V2),
+        ("v3", WebhookWord::V3),
+    ];
+    values::word(value, &words)
+}
+
+fn align(value: &Value) -> Result<Align, String> {
+    values::word(value, &[("spread", Align::Spread), ("epoch", Align::Epoch)])
+}
+
+fn concurrency(value: &Value) -> Result<Concurrency, String> {
+    let word = |concurrency: Concurrency| (concurrency.as_str(), concurrency);
+    values::word(value, &[word(Concurrency::Forbid), word(Concurrency::Allow)])
+}
+
+fn read_every(fields: &mut Fields<'_>) -> Read<Every> {
+    let every = fields.read("every", |value| {
+        let interval = values::duration(value)?;
+        let written = values::text(value)?.to_owned();
+        if interval < Duration::from_secs(1) {
+            return Err(format!("found {}, want at least 1s", quoted(&written)));
+        }
+        Ok(Every { interval, written })
+    });
+    if every.as_ref().good().is_some_and(|every| every.interval < Duration::from_mins(1)) {
+        fields.warn("every", "a pipeline started more than once a minute is rarely meant");
+    }
+    every
+}
+
+fn polling(fields: &mut Fields<'_>) -> Option<Polling> {
+    let default = Polling::DEFAULT;
+    let first = fields.read("first", values::duration).unless_absent(default.first);
+    let min = fields.read("min", values::positive_duration).unless_absent(default.min);
+    let max = fields.read("max", values::positive_duration).unless_absent(default.max);
+    let (min, max) = (min?, max?);
+    if min > max {
+        let message = format!("found min {} and max {}, want min up to max", Span(min), Span(max));
+        fields.report.problem(&fields.place, message);
+        return None;
+    }
+    Some(Polling { first: first?, min, max })
+}
+
+fn read_headers(fields: &mut Fields<'_>) -> Read<Vec<(String, String)>> {
+    let mut seen: Vec<HeaderName> = Vec::new();
+    fields.entries("headers", |name, value| {
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| "found no name of a header, want letters, digits and `-`".to_owned())?;
+        match header.as_str() {
+            "x-api-key" => {
+                return Err("not allowed here, want api_key_file in the account".to_owned());
+            }
+            "content-length" | "host" | "transfer-encoding" | "connection" => {
+                return Err("not allowed: this header belongs to the connection".to_owned());
+            }
+            _ if seen.contains(&header) => {
+                return Err("found a second time, want each header once".to_owned());
+            }
+            _ => seen.push(header),
+        }
+        let text = match value {
+            Value::String(text) => text,
+            other => return Err(values::unlike(other, "a text: put it in quotes")),
+        };
+        // The value is not shown: it may be a secret.
+        HeaderValue::from_str(text)
+            .map_err(|_| "found a character that no header may hold, want ASCII".to_owned())?;
+        Ok((name.to_owned(), text.clone()))
+    })
+}

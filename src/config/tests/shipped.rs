@@ -1,0 +1,102 @@
+//! The `config.yaml` at the top: it is what it says it is.
+
+use std::collections::BTreeSet;
+
+use super::super::PLACEHOLDER_ACCOUNT_ID;
+use super::{bad, good};
+
+const SHIPPED: &str = include_str!("../../../config.yaml");
+
+/// The key of a line, if that is a key that is commented out, and the line without the `# `.
+fn commented(line: &str) -> Option<(&str, String)> {
+    let key = line.trim_start().strip_prefix("# ")?.split_once(':')?.0;
+    let is_key = key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    is_key.then(|| (key, line.replacen("# ", "", 1)))
+}
+
+#[test]
+fn it_runs_as_it_is() {
+    let (config, warnings) = good(SHIPPED);
+    assert_eq!(warnings, []);
+    let pipelines: Vec<_> = config
+        .pipelines
+        .iter()
+        .map(|pipeline| (pipeline.name.as_str(), pipeline.schedule_text.as_str()))
+        .collect();
+    assert_eq!(
+        pipelines,
+        [
+            ("checkout", "every 6h"),
+            ("catalog-tests", "every 8h"),
+            ("search-index", "every 12h"),
+            ("nightly-backup", "every 1d"),
+            ("legacy-billing", "every 12h"),
+            ("release-train", "every 12h"),
+        ]
+    );
+    let placeholders = config.placeholder_accounts();
+    let ids: Vec<_> = placeholders.iter().map(|account| account.account_id.as_str()).collect();
+    assert_eq!(ids, [PLACEHOLDER_ACCOUNT_ID]);
+}
+
+#[test]
+fn each_commented_key_can_be_used() {
+    let mut keys = Vec::new();
+    for (index, line) in SHIPPED.lines().enumerate() {
+        let Some((key, active)) = commented(line) else { continue };
+        keys.push(key);
+        let mut lines: Vec<&str> = SHIPPED.lines().collect();
+        lines[index] = &active;
+        good(&lines.join("\n"));
+    }
+    assert_eq!(
+        keys,
+        [
+            "api_key_file",
+            "api_key_env",
+            "api_key",
+            "account",
+            "every",
+            "webhook_token_file",
+            "webhook_token_env",
+            "webhook_token"
+        ]
+    );
+}
+
+#[test]
+fn it_names_every_key_that_there_is() {
+    let shown: BTreeSet<&str> = SHIPPED
+        .split(['\n', '{', ','])
+        .filter_map(|part| {
+            let part = part.trim_start().trim_start_matches("- ").trim_start_matches("# ");
+            part.split_once(':').map(|(key, _)| key)
+        })
+        .collect();
+    // An unknown key is answered with those that are known.
+    let answers = bad("
+zzzzzz: 1
+accounts: [{zzzzzz: 1}]
+defaults: {zzzzzz: 1}
+pipelines: [{zzzzzz: 1, polling: {zzzzzz: 1}}]
+storage: {zzzzzz: 1}");
+    let lists: Vec<_> =
+        answers.lines().filter_map(|line| line.split_once("want one of ")).collect();
+    assert_eq!(lists.len(), 6, "{answers}");
+    for key in lists.iter().flat_map(|(_, keys)| keys.split(", ")) {
+        assert!(shown.contains(key), "{key} is not in the shipped config.yaml");
+    }
+}
+
+#[test]
+fn its_defaults_are_the_defaults() {
+    let bare = good(
+        "
+accounts: [{account_id: YOUR_ACCOUNT_ID}]
+pipelines: [{org: default, project: shop, pipeline: checkout, trigger: exporter, every: 6h}]",
+    );
+    let (shipped, bare) = (good(SHIPPED).0, bare.0);
+    assert_eq!(format!("{:?}", shipped.accounts), format!("{:?}", bare.accounts));
+    assert_eq!(format!("{:?}", shipped.pipelines[0]), format!("{:?}", bare.pipelines[0]));
+    assert_eq!(shipped.storage, bare.storage);
+}
