@@ -1,1 +1,253 @@
-//! To be written.
+//! What has happened so far, in numbers: a fold over facts.
+//!
+//! It exists so that a scrape has nothing to ask of anyone. Every number on it follows from the
+//! facts: the totals by [`totals::of`], the gauges from the few runs it keeps. Read back from the
+//! store it says what it would have said had the process never stopped.
+//!
+//! It refuses to know anything else: what happened is not judged here, nothing expires, and of
+//! pipelines and accounts that are not in the config it takes no notice (their totals go on in the
+//! store).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{self, Config};
+use crate::model::{
+    AccountName, ActiveState, Fact, PipelineName, Restored, Run, RunId, RunResult, Wall,
+};
+use crate::totals::{self, Cell, Entry, Key, Owner};
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
+
+/// The totals of one owner. What is not in it is 0.
+pub type Totals = BTreeMap<Key, i64>;
+
+/// The fold: it takes facts and hands out snapshots.
+#[derive(Clone, Debug)]
+pub struct Board {
+    pipelines: BTreeMap<PipelineName, Arc<PipelineBoard>>,
+    accounts: BTreeMap<AccountName, Arc<AccountBoard>>,
+    waiting: u64,
+}
+
+/// What a board says at one moment. It shares what has not changed with the board and with other
+/// snapshots.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The pipelines of the config, by name.
+    pub pipelines: Vec<Arc<PipelineBoard>>,
+    /// The accounts of the config, by name.
+    pub accounts: Vec<Arc<AccountBoard>>,
+    /// How many due times are waiting, over all pipelines.
+    pub waiting: u64,
+}
+
+/// What has happened to one pipeline.
+#[derive(Clone, Debug)]
+pub struct PipelineBoard {
+    /// Its entry in the config.
+    pub config: Arc<config::Pipeline>,
+    /// Its totals.
+    pub totals: Totals,
+    /// Its runs that are not over.
+    pub active: BTreeMap<RunId, Arc<Run>>,
+    /// The run begun last, sent or not. Here and below equals are told apart by when they were
+    /// begun and then by id.
+    pub newest: Option<Arc<Run>>,
+    /// The run begun last among those with an execution id.
+    pub newest_executed: Option<Arc<Run>>,
+    /// The run with the latest end among those with a result.
+    pub newest_finished: Option<Arc<Run>>,
+    /// The run of which Harness said last that it started or was refused.
+    pub newest_resolved: Option<Arc<Run>>,
+    /// When it will next be triggered, jitter included.
+    pub next: Option<Wall>,
+}
+
+/// What has happened to all pipelines of one account.
+#[derive(Clone, Debug)]
+pub struct AccountBoard {
+    /// The account.
+    pub name: AccountName,
+    /// Its totals: those of every run, also of pipelines that are no longer in the config.
+    pub totals: Totals,
+}
+
+/// A histogram as its cells add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distribution {
+    /// Upper bound in milliseconds, and how many observations are at or below it.
+    pub buckets: Vec<(i64, u64)>,
+    /// How many observations there are.
+    pub count: u64,
+    /// Their sum, in milliseconds.
+    pub sum: i64,
+}
+
+impl Board {
+    /// The board of a first start: every pipeline and account of `config`, and no past.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let pipelines = config.pipelines.iter().map(|pipeline| {
+            (pipeline.name.clone(), Arc::new(PipelineBoard::new(Arc::clone(pipeline))))
+        });
+        let accounts = config.accounts.keys().map(|name| {
+            let account = AccountBoard { name: name.clone(), totals: Totals::new() };
+            (name.clone(), Arc::new(account))
+        });
+        Self { pipelines: pipelines.collect(), accounts: accounts.collect(), waiting: 0 }
+    }
+
+    /// Takes over what a store holds of a past life. Meant for a new board, before its first fact.
+    ///
+    /// How many due times wait and when a pipeline is next due are not in a store: the engine says
+    /// so by a fact.
+    pub fn restore(&mut self, restored: &Restored) {
+        for total in &restored.totals {
+            if let Some(totals) = self.totals_of(&total.owner) {
+                totals.insert(total.key, total.value);
+            }
+        }
+        for run in &restored.runs {
+            self.keep(run);
+        }
+    }
+
+    /// Takes note of a fact. Each is to be folded once.
+    pub fn fold(&mut self, fact: &Fact) {
+        for Entry { owner, key, op } in totals::of(fact) {
+            if let Some(totals) = self.totals_of(&owner) {
+                let value = totals.entry(key).or_default();
+                *value = op.apply(*value);
+            }
+        }
+        match fact {
+            Fact::Run { run, .. } => self.keep(run),
+            Fact::Waiting(waiting) => self.waiting = *waiting,
+            Fact::Next { pipeline, at } => {
+                if let Some(board) = self.pipelines.get_mut(pipeline) {
+                    Arc::make_mut(board).next = *at;
+                }
+            }
+            Fact::Loaded(_) | Fact::Missed { .. } => {}
+        }
+    }
+
+    /// What the board says now. Costs two pointers a pipeline.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            pipelines: self.pipelines.values().map(Arc::clone).collect(),
+            accounts: self.accounts.values().map(Arc::clone).collect(),
+            waiting: self.waiting,
+        }
+    }
+
+    fn totals_of(&mut self, owner: &Owner) -> Option<&mut Totals> {
+        Some(match owner {
+            Owner::Pipeline(name) => &mut Arc::make_mut(self.pipelines.get_mut(name)?).totals,
+            Owner::Account(name) => &mut Arc::make_mut(self.accounts.get_mut(name)?).totals,
+        })
+    }
+
+    fn keep(&mut self, run: &Arc<Run>) {
+        if let Some(board) = self.pipelines.get_mut(&run.pipeline) {
+            Arc::make_mut(board).keep(run);
+        }
+    }
+}
+
+impl PipelineBoard {
+    fn new(config: Arc<config::Pipeline>) -> Self {
+        Self {
+            config,
+            totals: Totals::new(),
+            active: BTreeMap::new(),
+            newest: None,
+            newest_executed: None,
+            newest_finished: None,
+            newest_resolved: None,
+            next: None,
+        }
+    }
+
+    fn keep(&mut self, run: &Arc<Run>) {
+        if run.is_active() {
+            self.active.insert(run.id.clone(), Arc::clone(run));
+        } else {
+            self.active.remove(&run.id);
+        }
+        replace(&mut self.newest, run, |run| Some(run.begun));
+        replace(&mut self.newest_executed, run, |run| run.execution.as_ref().map(|_| run.begun));
+        replace(&mut self.newest_finished, run, |run| {
+            run.result.map(|_| run.end.or(run.ended).unwrap_or(run.begun))
+        });
+        replace(&mut self.newest_resolved, run, |run| run.resolved);
+    }
+
+    /// One of its totals.
+    #[must_use]
+    pub fn total(&self, key: Key) -> i64 {
+        self.totals.get(&key).copied().unwrap_or(0)
+    }
+
+    /// How long the runs with this result took; `None` before the first.
+    #[must_use]
+    pub fn durations(&self, result: RunResult) -> Option<Distribution> {
+        let cell = |cell| Key::Duration(result, cell);
+        (self.total(Key::Runs(result)) > 0)
+            .then(|| Distribution::of(&self.totals, totals::DURATION_BOUNDS, cell))
+    }
+
+    /// The active runs in `state`.
+    pub fn active_in(&self, state: ActiveState) -> impl Iterator<Item = &Run> {
+        self.active.values().map(Arc::as_ref).filter(move |run| run.active_state() == state)
+    }
+}
+
+impl AccountBoard {
+    /// How long the executions of its runs were queued.
+    #[must_use]
+    pub fn queue(&self) -> Distribution {
+        Distribution::of(&self.totals, totals::WAIT_BOUNDS, Key::Queue)
+    }
+
+    /// How long Harness took to say what became of a trigger.
+    #[must_use]
+    pub fn processing(&self) -> Distribution {
+        Distribution::of(&self.totals, totals::WAIT_BOUNDS, Key::Processing)
+    }
+}
+
+impl Distribution {
+    /// Cumulates the cells. A negative one, which only a damaged store holds, counts as none, so
+    /// that the buckets never fall.
+    fn of(totals: &Totals, bounds: &[i64], key: impl Fn(Cell) -> Key) -> Self {
+        let value = |cell| totals.get(&key(cell)).copied().unwrap_or(0);
+        let observed = |cell| u64::try_from(value(cell)).unwrap_or(0);
+        let mut count = 0_u64;
+        let buckets = bounds.iter().map(|bound| {
+            count = count.saturating_add(observed(Cell::Upto(*bound)));
+            (*bound, count)
+        });
+        let buckets = buckets.collect();
+        let count = count.saturating_add(observed(Cell::Above));
+        Self { buckets, count, sum: value(Cell::Sum) }
+    }
+}
+
+/// Puts `run` into `place`, unless the run that is there ranks above it. `rank` is none for a run that
+/// does not belong there.
+fn replace(place: &mut Option<Arc<Run>>, run: &Arc<Run>, rank: impl Fn(&Run) -> Option<Wall>) {
+    let Some(of_run) = rank(run) else { return };
+    let above = place.as_ref().is_some_and(|there| {
+        there.id != run.id
+            && (rank(there), there.begun, &there.id) > (Some(of_run), run.begun, &run.id)
+    });
+    if !above {
+        *place = Some(Arc::clone(run));
+    }
+}
