@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::seams::Span;
+use crate::config::duration::Span;
 
 /// A path to serve the exposition at: absolute, spelled in one way only, and none of our others.
 pub(super) fn telemetry_path(text: &str) -> Result<String, &'static str> {
@@ -71,6 +71,7 @@ mod tests {
             assert!(speed(bad).is_err(), "{bad:?}");
         }
         assert_eq!(duration("60s"), Ok(Duration::from_mins(1)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
         for bad in ["", "0s", "60", "s", "1 h"] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::seams::{self as config, ConfigError, Loaded};
 use super::{Failure, remark};
+use crate::config::{self, ConfigError, Loaded};
 
 /// The config in `files`. Several problems are told one a line before the failure sums them up; a
 /// single one is the failure.

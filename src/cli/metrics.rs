@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::seams::markdown;
 use super::{Failure, print};
+use crate::metrics::markdown;
 
 /// Print every metric with its labels and meaning, as Markdown
 #[derive(Args, Debug)]

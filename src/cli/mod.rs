@@ -8,7 +8,6 @@ mod check;
 mod demo;
 mod load;
 mod metrics;
-mod seams;
 mod serve;
 
 use std::fmt;

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Args;
 
-use super::seams::check_storage_url;
 use super::{Failure, args, block_on, load::load};
 use crate::app;
-use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID};
+use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID, check_storage_url};
 use crate::telemetry::{self, Format, Level};
 use crate::web::ListenAddress;
 

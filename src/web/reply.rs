@@ -13,8 +13,6 @@ use http_body_util::Full;
 /// What every route answers with.
 pub(super) type Reply = Response<Full<Bytes>>;
 
-/// The type of the exposition: Prometheus' text format.
-pub(super) const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";

@@ -14,6 +14,7 @@ use super::encoding::{gzip, prefers_gzip};
 use super::rendering::Rendering;
 use super::reply::{self, Reply};
 use super::{Site, escape_html, trigger};
+use crate::metrics::CONTENT_TYPE;
 
 /// The site with the lines in which its scrapers wait.
 pub(super) struct Routes {
@@ -110,7 +111,7 @@ fn verdict(good: bool, yes: &str, no: &str) -> Reply {
 }
 
 fn exposed(bytes: Bytes, encoding: Option<&'static str>) -> Reply {
-    let reply = reply::body(StatusCode::OK, reply::EXPOSITION, bytes);
+    let reply = reply::body(StatusCode::OK, CONTENT_TYPE, bytes);
     let reply = reply::with(reply, VARY, "Accept-Encoding");
     match encoding {
         Some(encoding) => reply::with(reply, CONTENT_ENCODING, encoding),
