@@ -1,1 +1,113 @@
-//! To be written.
+//! What a user types: one file a command.
+//!
+//! A command reads its flags, builds what it needs and says what came of it. Results go to standard
+//! output, everything else to standard error.
+
+mod args;
+mod check;
+mod demo;
+mod load;
+mod metrics;
+mod serve;
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Write};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+pub use demo::DemoOptions;
+pub use serve::ServeOptions;
+
+/// Triggers Harness pipelines on a schedule, follows every run to its end and exports what became
+/// of it to Prometheus.
+///
+/// Each flag can be set by an environment variable too; the flag wins.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, subcommand_required = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Check(check::Check),
+    Metrics(metrics::Metrics),
+}
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Serve(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Metrics(command) => command.run(),
+    }
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line or the config is not right: nothing was begun.
+    Usage(anyhow::Error),
+    /// It went wrong.
+    Failed(anyhow::Error),
+}
+
+impl Failure {
+    /// The status to exit with.
+    #[must_use]
+    pub const fn status(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The chain of causes on one line, and no backtrace.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Usage(error) | Self::Failed(error)) = self;
+        format!("{error:#}").chars().try_for_each(|c| match c {
+            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c => write!(f, "{c}"),
+        })
+    }
+}
+
+/// Writes a result. A reader that has seen enough of it is no failure.
+fn print(result: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a remark for a person.
+fn remark(line: &str) {
+    // Where standard error is closed, nobody wants to know.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Runs `work` on all cores.
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,3 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
 mod client;
+mod web;

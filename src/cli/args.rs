@@ -1,0 +1,79 @@
+//! Forms of values that clap does not know.
+
+use std::time::Duration;
+
+use crate::config::duration::Span;
+
+/// A path to serve the exposition at: absolute, spelled in one way only, and none of our others.
+pub(super) fn telemetry_path(text: &str) -> Result<String, &'static str> {
+    let segments = text.strip_prefix('/').ok_or("must begin with /")?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.~/".contains(c);
+    if !text.chars().all(fits) {
+        return Err("may hold letters, digits and -_.~/ only");
+    }
+    if text != "/" && segments.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        return Err("must not hold empty segments, . or ..");
+    }
+    if text.starts_with("/-/") || text.starts_with("/api/") {
+        return Err("/-/ and /api/ are taken");
+    }
+    Ok(text.to_owned())
+}
+
+/// How many times as fast as the clock: at least 1.
+pub(super) fn speed(text: &str) -> Result<f64, &'static str> {
+    let speed: f64 = text.parse().map_err(|_| "must be a number")?;
+    if (1.0..=100_000.0).contains(&speed) { Ok(speed) } else { Err("must be from 1 to 100000") }
+}
+
+/// A length of time that is not zero.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(Span(Duration::ZERO)) => Err("must be longer than nothing".to_owned()),
+        Ok(Span(duration)) => Ok(duration),
+        Err(error) => Err(format!("want {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn telemetry_paths() {
+        for good in ["/metrics", "/a/b-c_d.e~f", "/", "/-metrics", "/apis"] {
+            assert_eq!(telemetry_path(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "",
+            "metrics",
+            "/metrics/",
+            "//metrics",
+            "/a/../b",
+            "/./a",
+            "/a b",
+            "/a?b",
+            "/a#b",
+            "/%6d",
+            "/ä",
+            "/-/healthy",
+            "/api/v1/pipelines/x/trigger",
+        ] {
+            assert!(telemetry_path(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn speeds_and_durations() {
+        assert_eq!(speed("1"), Ok(1.0));
+        assert_eq!(speed("2.5"), Ok(2.5));
+        for bad in ["", "x", "0", "0.5", "-1", "inf", "NaN", "100001"] {
+            assert!(speed(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(duration("60s"), Ok(Duration::from_mins(1)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
+        for bad in ["", "0s", "60", "s", "1 h"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

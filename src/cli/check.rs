@@ -1,0 +1,176 @@
+//! `check`: is the config valid, and what would it do?
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Failure, load::load, print, remark};
+use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID, Pipeline};
+use crate::model::Wall;
+
+/// Check the config and show when each pipeline is due
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// Config to read, or a directory of them; repeatable
+    #[arg(
+        long = "config.file",
+        env = "HARNESS_EXPORTER_CONFIG_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        default_value = "config.yaml"
+    )]
+    config_files: Vec<PathBuf>,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let loaded = load(&self.config_files)?;
+        for warning in &loaded.warnings {
+            remark(&format!("warning: {warning}"));
+        }
+        for account in loaded.config.accounts.values() {
+            if account.account_id == PLACEHOLDER_ACCOUNT_ID {
+                let name = &account.name;
+                remark(&format!(
+                    "warning: the account_id of account {name} is still {PLACEHOLDER_ACCOUNT_ID}: \
+                     `demo` takes it, `serve` does not"
+                ));
+            }
+        }
+        Ok(print(&report(&loaded.config, now()))?)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is due next depends on the time of day")]
+fn now() -> Wall {
+    Wall(jiff::Timestamp::now().as_millisecond())
+}
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A table of the pipelines and the sum of their runs.
+fn report(config: &Config, now: Wall) -> String {
+    let mut rows = vec![["PIPELINE", "SCHEDULE", "NEXT DUE", "RUNS A DAY"].map(str::to_owned)];
+    let mut total: u64 = 0;
+    for pipeline in &config.pipelines {
+        let (next, runs) = outlook(pipeline, now);
+        total = total.saturating_add(runs);
+        let schedule = match pipeline.schedule_text.as_str() {
+            "" => "-",
+            text => text,
+        };
+        rows.push([pipeline.name.to_string(), schedule.to_owned(), next, runs.to_string()]);
+    }
+    let mut report = table(&rows);
+    let pipelines = counted(config.pipelines.len() as u64, "pipeline");
+    let runs = counted(total, "run");
+    // Writing to a string does not fail.
+    let _ = writeln!(report, "\nThe config is valid: {pipelines}, {runs} in the next 24 hours.");
+    report
+}
+
+/// When a pipeline is due next, and how often within a day.
+fn outlook(pipeline: &Pipeline, now: Wall) -> (String, u64) {
+    let Some(schedule) = &pipeline.schedule else {
+        return ("only when asked for".to_owned(), 0);
+    };
+    if pipeline.paused {
+        return ("paused".to_owned(), 0);
+    }
+    let due = schedule.due_times(&pipeline.name);
+    let next = due.next_after(now).map_or_else(|| "never".to_owned(), |next| next.to_string());
+    (next, due.count_between(now, now.after(DAY)))
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Columns as wide as their widest cell.
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let widest = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: [usize; N] = std::array::from_fn(|column| widest(column).unwrap_or(0));
+    rows.iter().fold(String::new(), |mut table, row| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        table.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        table.push('\n');
+        table
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::{Account, Concurrency, Polling, Storage, Webhook};
+    use crate::model::{AccountName, PipelineName};
+    use crate::schedule::{Align, Schedule};
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn pipeline(name: &str, minutes: Option<u64>, paused: bool) -> Arc<Pipeline> {
+        let every = |minutes| Schedule { every: MINUTE * minutes, align: Align::Epoch };
+        Arc::new(Pipeline {
+            name: PipelineName::new(name),
+            account: AccountName::new("default"),
+            org: "default".to_owned(),
+            project: "shop".to_owned(),
+            pipeline: name.to_owned(),
+            trigger: "scheduled".to_owned(),
+            webhook: Webhook::Auto,
+            schedule: minutes.map(|minutes| every(u32::try_from(minutes).unwrap())),
+            schedule_text: minutes.map(|minutes| format!("every {minutes}m")).unwrap_or_default(),
+            start_deadline: 5 * MINUTE,
+            concurrency: Concurrency::Forbid,
+            payload: Arc::from("{}"),
+            headers: Vec::new(),
+            queue_deadline: 360 * MINUTE,
+            run_deadline: 36 * DAY,
+            paused,
+            polling: Polling { first: MINUTE, min: MINUTE, max: MINUTE },
+        })
+    }
+
+    /// A config of four pipelines whose only account has the given id.
+    pub(in crate::cli) fn config(account_id: &str) -> Config {
+        let account = Account {
+            name: AccountName::new("default"),
+            url: "https://app.harness.io".parse().unwrap(),
+            account_id: account_id.to_owned(),
+            api_key: None,
+            requests_per_minute: 300,
+            max_active_runs: 50,
+            triggers_per_minute: 30,
+            timeout: MINUTE,
+        };
+        Config {
+            accounts: [(account.name.clone(), Arc::new(account))].into(),
+            pipelines: vec![
+                pipeline("checkout-smoke", Some(15), false),
+                pipeline("prüfung", Some(1440), false),
+                pipeline("sleeping", Some(15), true),
+                pipeline("release", None, false),
+            ],
+            storage: Storage { url: "sqlite://x.db".to_owned(), retention: 30 * DAY },
+        }
+    }
+
+    #[test]
+    fn the_report_says_what_the_config_does() {
+        let at = Wall(1_795_489_911_000);
+        insta::assert_snapshot!(report(&config("acme0000000000000000AA"), at), @r"
+        PIPELINE        SCHEDULE     NEXT DUE              RUNS A DAY
+        checkout-smoke  every 15m    2026-11-24T03:15:00Z  96
+        prüfung         every 1440m  2026-11-25T00:00:00Z  1
+        sleeping        every 15m    paused                0
+        release         -            only when asked for   0
+
+        The config is valid: 4 pipelines, 97 runs in the next 24 hours.
+        ");
+    }
+}

@@ -1,0 +1,194 @@
+//! `serve`: the exporter.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::{Failure, args, block_on, load::load};
+use crate::app;
+use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID, check_storage_url};
+use crate::telemetry::{self, Format, Level};
+use crate::web::ListenAddress;
+
+/// Trigger, follow and export, until told to stop
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// Config to read, or a directory of them; repeatable
+    #[arg(
+        long = "config.file",
+        env = "HARNESS_EXPORTER_CONFIG_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        default_value = "config.yaml"
+    )]
+    config_files: Vec<PathBuf>,
+
+    /// Address to listen on, :PORT for all of this machine's; repeatable
+    #[arg(
+        long = "web.listen-address",
+        env = "HARNESS_EXPORTER_WEB_LISTEN_ADDRESS",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        default_value = ":10427"
+    )]
+    listen_addresses: Vec<ListenAddress>,
+
+    /// Path to serve the metrics at
+    #[arg(
+        long = "web.telemetry-path",
+        env = "HARNESS_EXPORTER_WEB_TELEMETRY_PATH",
+        hide_env_values = true,
+        value_name = "PATH",
+        default_value = "/metrics",
+        value_parser = args::telemetry_path
+    )]
+    telemetry_path: String,
+
+    /// Let POST /api/v1/pipelines/NAME/trigger trigger a pipeline; loopback addresses only
+    #[arg(
+        long = ENABLE_TRIGGER,
+        env = "HARNESS_EXPORTER_WEB_ENABLE_TRIGGER",
+        hide_env_values = true,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    enable_trigger: bool,
+
+    /// Where the runs are kept, instead of where the config says
+    #[arg(
+        long = "storage.url",
+        env = "HARNESS_EXPORTER_STORAGE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    storage_url: Option<String>,
+
+    /// From which severity on to log
+    #[arg(
+        long = "log.level",
+        env = "HARNESS_EXPORTER_LOG_LEVEL",
+        hide_env_values = true,
+        value_name = "LEVEL",
+        value_enum,
+        default_value_t
+    )]
+    log_level: Level,
+
+    /// How to write the log
+    #[arg(
+        long = "log.format",
+        env = "HARNESS_EXPORTER_LOG_FORMAT",
+        hide_env_values = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    log_format: Format,
+}
+
+const ENABLE_TRIGGER: &str = "web.enable-trigger";
+
+/// What the exporter is to be run with. All of it has been checked.
+#[derive(Debug)]
+pub struct ServeOptions {
+    /// The config, with what the command line overrides.
+    pub config: Config,
+    /// What tells this config from another.
+    pub fingerprint: u64,
+    /// Where to listen; at least one.
+    pub listen_addresses: Vec<ListenAddress>,
+    /// The path of the exposition.
+    pub telemetry_path: String,
+    /// Whether a pipeline may be triggered over HTTP; only where every address is loopback.
+    pub enable_trigger: bool,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        self.check_trigger()?;
+        let mut loaded = load(&self.config_files)?;
+        check_accounts(&loaded.config)?;
+        if let Some(url) = self.storage_url {
+            // Not by clap, which would repeat the URL with whatever password is in it.
+            check_storage_url(&url)
+                .map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
+            loaded.config.storage.url = url;
+        }
+        telemetry::init(self.log_level, self.log_format).map_err(anyhow::Error::from)?;
+        for warning in loaded.warnings {
+            tracing::warn!(%warning, "the config may not mean what it says");
+        }
+        let options = ServeOptions {
+            config: loaded.config,
+            fingerprint: loaded.fingerprint,
+            listen_addresses: self.listen_addresses,
+            telemetry_path: self.telemetry_path,
+            enable_trigger: self.enable_trigger,
+        };
+        Ok(block_on(app::serve(options))?)
+    }
+
+    fn check_trigger(&self) -> Result<(), Failure> {
+        let mut reachable = self.listen_addresses.iter().filter(|address| !address.is_loopback());
+        match reachable.next() {
+            Some(address) if self.enable_trigger => Err(Failure::Usage(anyhow!(
+                "--{ENABLE_TRIGGER} with --web.listen-address={address} would let anyone who \
+                 reaches that address trigger pipelines: until web users are configured, only a \
+                 loopback address such as 127.0.0.1:10427 is possible"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_accounts(config: &Config) -> Result<(), Failure> {
+    let is_placeholder = |id: &str| id == PLACEHOLDER_ACCOUNT_ID;
+    match config.accounts.values().find(|account| is_placeholder(&account.account_id)) {
+        Some(account) => Err(Failure::Usage(anyhow!(
+            "the account_id of account {} is still {PLACEHOLDER_ACCOUNT_ID}: put yours there, or \
+             try `harness-exporter demo`, which needs none",
+            account.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::check::tests::config;
+    use super::super::{Cli, Command};
+    use super::*;
+
+    fn parsed(flags: &[&str]) -> Serve {
+        let line = ["harness-exporter", "serve"].iter().chain(flags);
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Serve(serve) => serve,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn triggering_needs_loopback_addresses() {
+        let local = "--web.listen-address=127.0.0.1:1";
+        let flag = "--web.enable-trigger";
+        for good in [&[][..], &[flag, local], &[flag, local, "--web.listen-address=localhost:2"]] {
+            assert!(parsed(good).check_trigger().is_ok(), "{good:?}");
+        }
+        for bad in [&[flag][..], &[flag, local, "--web.listen-address=192.0.2.1:2"]] {
+            let failure = parsed(bad).check_trigger().unwrap_err();
+            assert_eq!(failure.status(), 2);
+            assert!(failure.to_string().starts_with("--web.enable-trigger with "), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_is_refused_by_name() {
+        let failure = check_accounts(&config("YOUR_ACCOUNT_ID")).unwrap_err();
+        assert_eq!(failure.status(), 2);
+        insta::assert_snapshot!(failure, @"the account_id of account default is still YOUR_ACCOUNT_ID: put yours there, or try `harness-exporter demo`, which needs none");
+        assert!(check_accounts(&config("acme0000000000000000AA")).is_ok());
+    }
+}

@@ -1,0 +1,96 @@
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use super::*;
+
+#[test]
+fn the_definitions_hold_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_flag_has_its_variable() {
+    let mut program = Cli::command();
+    program.build();
+    let mut seen = 0;
+    for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
+        for arg in command.get_arguments() {
+            let Some(flag) = arg.get_long().filter(|flag| !["help", "version"].contains(flag))
+            else {
+                continue;
+            };
+            let name = flag.replace(['.', '-'], "_").to_uppercase();
+            let variable = format!("HARNESS_EXPORTER_{name}");
+            assert_eq!(arg.get_env(), Some(variable.as_ref()), "{flag}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 12);
+}
+
+#[test]
+fn without_a_command_there_is_help_and_status_2() {
+    let error = Cli::try_parse_from(["harness-exporter"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    assert_eq!(error.exit_code(), 2);
+    let error = Cli::try_parse_from(["harness-exporter", "--help"]).unwrap_err();
+    assert_eq!(error.exit_code(), 0);
+}
+
+#[test]
+fn bad_values_are_bad_usage() {
+    for line in [
+        &["serve", "--web.listen-address=10427"][..],
+        &["serve", "--web.telemetry-path=metrics"],
+        &["serve", "--log.level=trace"],
+        &["serve", "--log.format=xml"],
+        &["serve", "--web.unknown"],
+        &["demo", "--speed=0"],
+        &["demo", "--for=60"],
+        &["check", "stray"],
+        &["metric"],
+    ] {
+        let line = ["harness-exporter"].iter().chain(line);
+        assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2);
+    }
+}
+
+#[test]
+fn a_failure_is_one_line() {
+    let error = anyhow::anyhow!("inner\n\u{1b}[31mcause").context("outer");
+    let failure = Failure::from(error);
+    assert_eq!(failure.to_string(), "outer: inner\\n\\u{1b}[31mcause");
+    assert_eq!(failure.status(), 1);
+}
+
+#[test]
+fn the_help_of_serve() {
+    let mut program = Cli::command().term_width(100);
+    program.build();
+    let help = program.find_subcommand_mut("serve").unwrap().render_help();
+    insta::assert_snapshot!(help, @r"
+    Trigger, follow and export, until told to stop
+
+    Usage: harness-exporter serve [OPTIONS]
+
+    Options:
+          --config.file <FILE>            Config to read, or a directory of them; repeatable [env:
+                                          HARNESS_EXPORTER_CONFIG_FILE] [default: config.yaml]
+          --web.listen-address <ADDRESS>  Address to listen on, :PORT for all of this machine's;
+                                          repeatable [env: HARNESS_EXPORTER_WEB_LISTEN_ADDRESS]
+                                          [default: :10427]
+          --web.telemetry-path <PATH>     Path to serve the metrics at [env:
+                                          HARNESS_EXPORTER_WEB_TELEMETRY_PATH] [default: /metrics]
+          --web.enable-trigger            Let POST /api/v1/pipelines/NAME/trigger trigger a pipeline;
+                                          loopback addresses only [env:
+                                          HARNESS_EXPORTER_WEB_ENABLE_TRIGGER]
+          --storage.url <URL>             Where the runs are kept, instead of where the config says
+                                          [env: HARNESS_EXPORTER_STORAGE_URL]
+          --log.level <LEVEL>             From which severity on to log [env:
+                                          HARNESS_EXPORTER_LOG_LEVEL] [default: info] [possible values:
+                                          debug, info, warn, error]
+          --log.format <FORMAT>           How to write the log [env: HARNESS_EXPORTER_LOG_FORMAT]
+                                          [default: logfmt] [possible values: logfmt, json]
+      -h, --help                          Print help (see more with '--help')
+    ");
+}

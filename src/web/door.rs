@@ -1,0 +1,170 @@
+//! Who is let in, how long they are waited for, and how they are seen out.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+
+use super::patience::Patient;
+use super::routes::Routes;
+use super::{Limits, Site};
+
+/// Why serving ended before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A listener's task ended, which only a defect makes it do.
+    #[error("a listener of the web server ended by itself")]
+    Ended,
+    /// A listener's task panicked.
+    #[error("a listener of the web server panicked")]
+    Panicked(#[from] JoinError),
+}
+
+/// Serves `site` on every listener until `shutdown` is done; then takes no more connections and
+/// waits for the responses under way, at most `limits.drain`.
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    site: Arc<Site>,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let routes = Arc::new(Routes::new(site, limits.body));
+    let (open, closing) = watch::channel(());
+    let mut doors = JoinSet::new();
+    for listener in listeners {
+        let door = Door { routes: routes.clone(), limits, closing: closing.clone() };
+        doors.spawn(door.keep(listener));
+    }
+    tokio::select! {
+        () = shutdown => drop(open),
+        Some(ended) = doors.join_next() => {
+            ended?;
+            return Err(ServeError::Ended);
+        }
+    }
+    while let Some(ended) = doors.join_next().await {
+        ended?;
+    }
+    Ok(())
+}
+
+/// One listener's share of the work. `closing` changes when the other end is dropped.
+#[derive(Clone)]
+struct Door {
+    routes: Arc<Routes>,
+    limits: Limits,
+    closing: watch::Receiver<()>,
+}
+
+/// A connection that had not asked for anything when last looked at.
+struct Stranger {
+    asked: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+impl Stranger {
+    fn still_waits(&self) -> bool {
+        !self.asked.load(Ordering::Relaxed) && !self.task.is_finished()
+    }
+}
+
+impl Door {
+    async fn keep(mut self, listener: TcpListener) {
+        let mut guests = JoinSet::new();
+        let mut strangers: VecDeque<Stranger> = VecDeque::new();
+        let mut failing = false;
+        loop {
+            let accepted = tokio::select! {
+                _ = self.closing.changed() => break,
+                Some(left) = guests.join_next() => {
+                    seen_out(left);
+                    continue;
+                }
+                accepted = listener.accept() => accepted,
+            };
+            strangers.retain(Stranger::still_waits);
+            match accepted {
+                Ok((stream, _)) => {
+                    failing = false;
+                    if guests.len() >= self.limits.connections && !make_room(&mut strangers) {
+                        continue;
+                    }
+                    let asked = Arc::new(AtomicBool::new(false));
+                    let task = guests.spawn(self.clone().attend(stream, asked.clone()));
+                    strangers.push_back(Stranger { asked, task });
+                }
+                Err(error) => {
+                    if !failing {
+                        tracing::warn!(%error, "cannot accept connections");
+                    }
+                    failing = true;
+                    make_room(&mut strangers);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        drop(listener);
+        while let Some(left) = guests.join_next().await {
+            seen_out(left);
+        }
+    }
+
+    async fn attend(mut self, stream: TcpStream, asked: Arc<AtomicBool>) {
+        // Where it cannot be set, the last packet of a response comes a little later.
+        let _ = stream.set_nodelay(true);
+        let io = TokioIo::new(Patient::new(stream, self.limits.stall));
+        let service = service_fn(|request| {
+            asked.store(true, Ordering::Relaxed);
+            let routes = self.routes.clone();
+            async move { Ok::<_, Infallible>(routes.answer(request).await) }
+        });
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.limits.idle)
+                .max_header_size(MAX_HEAD)
+                .serve_connection(io, service)
+        );
+        // A connection that breaks is the client's affair; what was asked has been answered.
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = nothing_asked(&asked, self.limits.header) => return,
+            _ = self.closing.changed() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(self.limits.drain, connection).await;
+    }
+}
+
+/// The longest head of a request that is read; a longer one is answered with 431.
+const MAX_HEAD: usize = 32 << 10;
+
+async fn nothing_asked(asked: &AtomicBool, within: Duration) {
+    tokio::time::sleep(within).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Sends away whoever has waited longest without asking; false where there is nobody.
+fn make_room(strangers: &mut VecDeque<Stranger>) -> bool {
+    strangers.pop_front().map(|oldest| oldest.task.abort()).is_some()
+}
+
+fn seen_out(left: Result<(), JoinError>) {
+    if let Err(error) = left
+        && error.is_panic()
+    {
+        tracing::error!(%error, "answering a request panicked");
+    }
+}
