@@ -1,0 +1,93 @@
+//! Reading a past life back.
+
+use std::sync::Arc;
+
+use rusqlite::Row;
+
+use crate::model::{AccountName, Mark, PipelineName, Restored, Run, StoredPipeline, Wall};
+use crate::totals::{Key, Owner, Total};
+
+use super::{Error, Store};
+
+/// `owner_kind` of a pipeline's totals.
+pub(super) const OF_PIPELINE: &str = "pipeline";
+/// `owner_kind` of an account's totals.
+pub(super) const OF_ACCOUNT: &str = "account";
+
+impl Store {
+    /// Everything that is needed to go on where the last process ended: every pipeline, every
+    /// total that this version knows, every active run and those that the gauges speak of. Each
+    /// run is there once, in no particular order.
+    ///
+    /// # Errors
+    /// Where the database can't be read, or holds a record that no version wrote.
+    pub fn load(&self) -> Result<Restored, Error> {
+        Ok(Restored { pipelines: self.pipelines()?, runs: self.runs()?, totals: self.totals()? })
+    }
+
+    fn pipelines(&self) -> Result<Vec<StoredPipeline>, Error> {
+        let rows = self.rows(&self.sql.pipelines, |row| {
+            let owed: String = row.get(4)?;
+            let pipeline = StoredPipeline {
+                name: PipelineName::new(row.get_ref(0)?.as_str()?),
+                schedule: row.get(1)?,
+                paused: row.get(2)?,
+                mark: Mark { handled_until: Wall(row.get(3)?), owed: Vec::new() },
+            };
+            Ok((pipeline, owed))
+        })?;
+        rows.into_iter()
+            .map(|(mut pipeline, owed)| {
+                pipeline.mark.owed = serde_json::from_str(&owed).map_err(|source| {
+                    self.unreadable(format!("due times of pipeline {}", pipeline.name), source)
+                })?;
+                Ok(pipeline)
+            })
+            .collect()
+    }
+
+    fn runs(&self) -> Result<Vec<Arc<Run>>, Error> {
+        let rows = self.rows(&self.sql.runs, |row| {
+            let run: Result<Run, _> = serde_json::from_str(row.get_ref(1)?.as_str()?);
+            let id: String = if run.is_err() { row.get(0)? } else { String::new() };
+            Ok((id, run))
+        })?;
+        rows.into_iter()
+            .map(|(id, run)| {
+                run.map(Arc::new).map_err(|source| self.unreadable(format!("run {id}"), source))
+            })
+            .collect()
+    }
+
+    /// A total that this version does not know is left alone: it goes on in the version that does.
+    fn totals(&self) -> Result<Vec<Total>, Error> {
+        let rows = self.rows(&self.sql.totals, |row| {
+            let owner = row.get_ref(1)?.as_str()?;
+            let owner = match row.get_ref(0)?.as_str()? {
+                OF_PIPELINE => Owner::Pipeline(PipelineName::new(owner)),
+                OF_ACCOUNT => Owner::Account(AccountName::new(owner)),
+                _ => return Ok(None),
+            };
+            let key = Key::from_text(row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
+            let value = row.get(4)?;
+            Ok(key.map(|key| Total { owner, key, value }))
+        })?;
+        Ok(rows.into_iter().flatten().collect())
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let rows = self
+            .connection
+            .prepare(sql)
+            .and_then(|mut statement| statement.query_map([], read)?.collect());
+        rows.map_err(|source| self.database(source))
+    }
+
+    fn unreadable(&self, what: String, source: serde_json::Error) -> Error {
+        Error::Unreadable { path: self.path.clone(), what, source }
+    }
+}

@@ -1,0 +1,207 @@
+//! Saving what has happened, and what that does to the books.
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+
+use crate::model::{
+    ExecutionId, Fact, Mark, Phase, PipelineName, Reason, Run, StoredPipeline, Wall,
+};
+use crate::totals::{self, Entry, Op, Owner};
+
+use super::load::{OF_ACCOUNT, OF_PIPELINE};
+use super::prune::KEPT_OF_A_KIND;
+use super::sql::Sql;
+use super::{Error, Store};
+
+/// Long enough that freeing it afterwards says something about room on the disk.
+const FILLER: usize = 16 * 1024;
+
+/// What stopped a transaction, before the store's name is known.
+enum Stopped {
+    Database(rusqlite::Error),
+    Named(Error),
+}
+
+impl From<rusqlite::Error> for Stopped {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Database(source)
+    }
+}
+
+impl Store {
+    /// Saves `facts` and carries them into the books, in one transaction that is on disk when this
+    /// returns. Facts that can be derived are not saved; where there are no others, nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// Where it could not be written whole; then nothing of it is.
+    pub fn commit(&mut self, facts: &[Fact]) -> Result<(), Error> {
+        if facts.iter().all(|fact| matches!(fact, Fact::Waiting(_) | Fact::Next { .. })) {
+            return Ok(());
+        }
+        self.write(|connection, sql| facts.iter().try_for_each(|fact| save(connection, sql, fact)))
+    }
+
+    /// Tries whether the store can be written, the disk included, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// Where it can't.
+    pub fn probe(&mut self) -> Result<(), Error> {
+        self.write(|connection, _| {
+            let filler = " ".repeat(FILLER);
+            connection
+                .prepare_cached("insert into probe (filler) values (?1)")?
+                .execute([filler])?;
+            connection.prepare_cached("delete from probe")?.execute([])?;
+            Ok(())
+        })
+    }
+
+    fn write(
+        &mut self,
+        work: impl FnOnce(&Connection, &Sql) -> Result<(), Stopped>,
+    ) -> Result<(), Error> {
+        let Self { connection, sql, .. } = self;
+        let transact = || {
+            // A transaction that is left early is rolled back when it is dropped.
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            work(&transaction, sql)?;
+            Ok(transaction.commit()?)
+        };
+        transact().map_err(|stopped| match stopped {
+            Stopped::Database(source) => self.database(source),
+            Stopped::Named(error) => error,
+        })
+    }
+}
+
+fn save(connection: &Connection, sql: &Sql, fact: &Fact) -> Result<(), Stopped> {
+    match fact {
+        Fact::Loaded(pipeline) => save_pipeline(connection, sql, pipeline)?,
+        Fact::Run { run, mark, .. } => {
+            save_run(connection, sql, run)?;
+            if let Some(mark) = mark {
+                save_mark(connection, sql, &run.pipeline, mark)?;
+            }
+        }
+        Fact::Missed { pipeline, mark, .. } => save_mark(connection, sql, pipeline, mark)?,
+        Fact::Waiting(_) | Fact::Next { .. } => {}
+    }
+    for entry in totals::of(fact) {
+        carry(connection, sql, &entry)?;
+    }
+    Ok(())
+}
+
+fn save_run(connection: &Connection, sql: &Sql, run: &Run) -> Result<(), Stopped> {
+    let body = serde_json::to_string(run).map_err(|source| {
+        Stopped::Named(Error::Unwritable { what: format!("run {}", run.id), source })
+    })?;
+    let ended = (run.phase == Phase::Ended).then(|| run.ended.or(run.end).unwrap_or(run.begun));
+    let finished = run.result.and_then(|_| run.end.or(ended));
+    let bad = ended.map(|_| ended_badly(run));
+    let saved = connection.prepare_cached(&sql.save_run)?.execute(params![
+        run.id.as_str(),
+        run.pipeline.as_str(),
+        run.due.map(millis),
+        run.attempt,
+        phase_text(run.phase),
+        millis(run.begun),
+        run.execution.as_ref().map(ExecutionId::as_str),
+        run.resolved.map(millis),
+        finished.map(millis),
+        ended.map(millis),
+        bad,
+        body,
+    ]);
+    match saved {
+        // The id was not the obstacle, for that is overwritten.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            return Err(Stopped::Named(Error::AlreadyClaimed { run: run.id.clone() }));
+        }
+        saved => saved?,
+    };
+    if let Some(bad) = bad {
+        connection.prepare_cached(&sql.delete_surplus)?.execute(params![
+            run.pipeline.as_str(),
+            bad,
+            KEPT_OF_A_KIND
+        ])?;
+    }
+    Ok(())
+}
+
+/// Whether a reader looks for it when something is wrong.
+fn ended_badly(run: &Run) -> bool {
+    match run.result {
+        Some(result) => result.is_bad() == Some(true),
+        None => run.reason != Some(Reason::Skipped),
+    }
+}
+
+fn save_pipeline(
+    connection: &Connection,
+    sql: &Sql,
+    pipeline: &StoredPipeline,
+) -> Result<(), Stopped> {
+    connection.prepare_cached(&sql.save_pipeline)?.execute(params![
+        pipeline.name.as_str(),
+        pipeline.schedule,
+        pipeline.paused,
+        millis(pipeline.mark.handled_until),
+        owed_text(&pipeline.name, &pipeline.mark)?,
+    ])?;
+    Ok(())
+}
+
+fn save_mark(
+    connection: &Connection,
+    sql: &Sql,
+    pipeline: &PipelineName,
+    mark: &Mark,
+) -> Result<(), Stopped> {
+    connection.prepare_cached(&sql.save_mark)?.execute(params![
+        pipeline.as_str(),
+        millis(mark.handled_until),
+        owed_text(pipeline, mark)?,
+    ])?;
+    Ok(())
+}
+
+fn owed_text(pipeline: &PipelineName, mark: &Mark) -> Result<String, Stopped> {
+    serde_json::to_string(&mark.owed).map_err(|source| {
+        let what = format!("due times of pipeline {pipeline}");
+        Stopped::Named(Error::Unwritable { what, source })
+    })
+}
+
+fn carry(connection: &Connection, sql: &Sql, entry: &Entry) -> Result<(), Stopped> {
+    let text = match entry.op {
+        Op::Add(_) => &sql.add_to_total,
+        Op::Set(_) => &sql.set_total,
+        Op::Max(_) => &sql.raise_total,
+    };
+    let (kind, owner) = match &entry.owner {
+        Owner::Pipeline(name) => (OF_PIPELINE, name.as_str()),
+        Owner::Account(name) => (OF_ACCOUNT, name.as_str()),
+    };
+    let (family, label) = entry.key.to_text();
+    let value = entry.op.apply(0);
+    connection.prepare_cached(text)?.execute(params![kind, owner, family, label, value])?;
+    Ok(())
+}
+
+fn phase_text(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Due => "due",
+        Phase::Sending => "sending",
+        Phase::Waiting => "waiting",
+        Phase::Accepted => "accepted",
+        Phase::Executing => "executing",
+        Phase::Ended => "ended",
+    }
+}
+
+fn millis(instant: Wall) -> i64 {
+    instant.0
+}

@@ -1,0 +1,155 @@
+//! The texts of SQL, in the words that SQLite and PostgreSQL share.
+//!
+//! They are written with `$1`, `$2` …, as PostgreSQL has it. SQLite takes `$2` for a *name* and
+//! numbers names by where they first stand, so `$2 || $1` would be bound the wrong way round
+//! without an error; `?2` means the second there. [`Sql::for_sqlite`] rewrites them, once.
+
+const SAVE_RUN: &str = "
+    insert into runs (id, pipeline, due, attempt, phase, begun, execution, resolved, finished,
+        ended, bad, body)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    on conflict (id) do update set phase = excluded.phase, execution = excluded.execution,
+        resolved = excluded.resolved, finished = excluded.finished, ended = excluded.ended,
+        bad = excluded.bad, body = excluded.body";
+
+const SAVE_PIPELINE: &str = "
+    insert into pipelines (name, schedule, paused, handled_until, owed)
+    values ($1, $2, $3, $4, $5)
+    on conflict (name) do update set schedule = excluded.schedule, paused = excluded.paused,
+        handled_until = excluded.handled_until, owed = excluded.owed";
+
+/// A pipeline is loaded before anything happens to it; should it not have been, then this one has
+/// an empty schedule, and an edited schedule catches nothing up.
+const SAVE_MARK: &str = "
+    insert into pipelines (name, schedule, paused, handled_until, owed)
+    values ($1, '', 0, $2, $3)
+    on conflict (name) do update set handled_until = excluded.handled_until,
+        owed = excluded.owed";
+
+/// Saturating, as [`crate::totals::Op::apply`]: SQLite would go on in floating point.
+const ADD_TO_TOTAL: &str = "
+    insert into totals (owner_kind, owner, family, label, value)
+    values ($1, $2, $3, $4, $5)
+    on conflict (owner_kind, owner, family, label) do update set value = case
+        when totals.value > 0 and excluded.value > 9223372036854775807 - totals.value
+        then 9223372036854775807
+        else totals.value + excluded.value end";
+
+const SET_TOTAL: &str = "
+    insert into totals (owner_kind, owner, family, label, value)
+    values ($1, $2, $3, $4, $5)
+    on conflict (owner_kind, owner, family, label) do update set value = excluded.value";
+
+const RAISE_TOTAL: &str = "
+    insert into totals (owner_kind, owner, family, label, value)
+    values ($1, $2, $3, $4, $5)
+    on conflict (owner_kind, owner, family, label) do update set value = case
+        when excluded.value > totals.value then excluded.value else totals.value end";
+
+const PIPELINES: &str = "select name, schedule, paused, handled_until, owed from pipelines";
+
+const TOTALS: &str = "select owner_kind, owner, family, label, value from totals";
+
+/// The runs that the gauges of the pipeline `p.pipeline` speak of. They are loaded at a start and
+/// never pruned.
+const SPOKEN_OF: [&str; 4] = [
+    "(select id from runs where pipeline = p.pipeline
+        order by begun desc, id desc limit 1)",
+    "(select id from runs where pipeline = p.pipeline and execution is not null
+        order by begun desc, id desc limit 1)",
+    "(select id from runs where pipeline = p.pipeline and finished is not null
+        order by finished desc, id desc limit 1)",
+    "(select id from runs where pipeline = p.pipeline and resolved is not null
+        order by resolved desc, id desc limit 1)",
+];
+
+/// Every text that is used more than once, ready for SQLite.
+#[derive(Debug)]
+pub(super) struct Sql {
+    pub(super) save_run: String,
+    pub(super) save_pipeline: String,
+    pub(super) save_mark: String,
+    pub(super) add_to_total: String,
+    pub(super) set_total: String,
+    pub(super) raise_total: String,
+    /// Parameters: a pipeline, 1 for those that ended badly, how many are kept.
+    pub(super) delete_surplus: String,
+    /// Parameters: what ended before is old, how many are deleted at most.
+    pub(super) delete_old: String,
+    pub(super) pipelines: String,
+    pub(super) totals: String,
+    pub(super) runs: String,
+}
+
+impl Sql {
+    pub(super) fn for_sqlite() -> Self {
+        Self {
+            save_run: numbered(SAVE_RUN),
+            save_pipeline: numbered(SAVE_PIPELINE),
+            save_mark: numbered(SAVE_MARK),
+            add_to_total: numbered(ADD_TO_TOTAL),
+            set_total: numbered(SET_TOTAL),
+            raise_total: numbered(RAISE_TOTAL),
+            delete_surplus: numbered(&delete_surplus()),
+            delete_old: numbered(&delete_old()),
+            pipelines: numbered(PIPELINES),
+            totals: numbered(TOTALS),
+            runs: numbered(&runs()),
+        }
+    }
+}
+
+/// The text with SQLite's placeholders. No text of ours has a `$` in another meaning.
+fn numbered(text: &str) -> String {
+    text.replace('$', "?")
+}
+
+fn runs() -> String {
+    let spoken_of =
+        SPOKEN_OF.map(|run| format!("select {run} from (select distinct pipeline from runs) as p"));
+    format!(
+        "select id, body from runs where ended is null or id in ({})",
+        spoken_of.join(" union all ")
+    )
+}
+
+fn delete_surplus() -> String {
+    format!(
+        "delete from runs where id in (
+            select p.id from runs as p
+            where p.pipeline = $1 and p.bad = $2 and (p.ended, p.id) <= (
+                select ended, id from runs
+                where pipeline = $1 and bad = $2 and ended is not null
+                order by ended desc, id desc limit 1 offset $3)
+            {})",
+        nobody_speaks_of()
+    )
+}
+
+fn delete_old() -> String {
+    format!(
+        "delete from runs where id in (
+            select p.id from runs as p where p.ended < $1 {} order by p.ended limit $2)",
+        nobody_speaks_of()
+    )
+}
+
+fn nobody_speaks_of() -> String {
+    SPOKEN_OF.map(|run| format!("and p.id is distinct from {run}")).join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With `$2 || $1` SQLite would bind by first appearance and say "ab".
+    #[test]
+    fn placeholders_are_bound_by_their_number() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let bind = |text: &str| -> String {
+            connection.query_row(text, ["a", "b"], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(bind("select $2 || $1"), "ab");
+        assert_eq!(bind(&numbered("select $2 || $1")), "ba");
+    }
+}

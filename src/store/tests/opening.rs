@@ -1,0 +1,195 @@
+//! One process a file; never anything made where something was; the schema brought up to date.
+
+use std::fs::{self, File};
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::store::open::{MIGRATIONS, migrate};
+
+fn file(folder: &TempDir) -> std::path::PathBuf {
+    folder.path().join("x.db")
+}
+
+#[test]
+fn missing_folders_are_made_and_nothing_else_is_left() {
+    let folder = folder();
+    let location = Location::of_file(folder.path().join("a/b/x.db"));
+    drop(Store::open(&location, NOON).unwrap());
+    let mut names: Vec<_> = fs::read_dir(folder.path().join("a/b"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["x.db", "x.db.lock"]);
+}
+
+#[test]
+fn what_a_killed_first_start_left_behind_does_not_matter() {
+    let folder = folder();
+    fs::write(folder.path().join("x.db.new"), "half").unwrap();
+    fs::write(folder.path().join("x.db.new-journal"), "half").unwrap();
+    fill(&mut open(&folder));
+    assert!(!folder.path().join("x.db.new").exists());
+}
+
+#[test]
+fn fault_29_a_second_one_is_refused_until_the_first_is_gone() {
+    let folder = folder();
+    let first = open(&folder);
+    let error = refusal(&folder);
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    assert!(error.to_string().contains("x.db is in use by another exporter"), "{error}");
+
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(file(&folder), &link).unwrap();
+    let error = Store::open(&Location::of_file(link), NOON).unwrap_err();
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    drop(first);
+    open(&folder);
+}
+
+#[test]
+fn fault_27_what_is_damaged_is_refused_and_stays_as_it_is() {
+    let whole = folder();
+    let mut store = open(&whole);
+    fill(&mut store);
+    let runs: Vec<Fact> =
+        (100..400).map(|minutes| fact(begun("nightly", minutes), Change::Begun)).collect();
+    store.commit(&runs).unwrap();
+    drop(store);
+    let good = fs::read(file(&whole)).unwrap();
+    let torn = |bytes: std::ops::Range<usize>| {
+        let mut torn = good.clone();
+        torn[bytes].fill(0xA5);
+        torn
+    };
+
+    let table: &[(&str, Vec<u8>)] = &[
+        ("empty", Vec::new()),
+        ("one byte", vec![b'S']),
+        ("text", b"pipelines: []\n".repeat(1_000)),
+        ("zeros", vec![0; good.len()]),
+        ("header only", good[..16].to_vec()),
+        ("cut in the first page", good[..1_000].to_vec()),
+        ("cut after the first page", good[..4_096].to_vec()),
+        ("cut in the middle", good[..good.len() / 2].to_vec()),
+        ("last page gone", good[..good.len() - 4_096].to_vec()),
+        ("header overwritten", torn(16..100)),
+        ("schema overwritten", torn(100..4_096)),
+        ("a page overwritten", torn(8 * 4_096..9 * 4_096)),
+    ];
+    for (what, bytes) in table {
+        let folder = folder();
+        fs::write(file(&folder), bytes).unwrap();
+        let error = refusal(&folder);
+        assert!(matches!(error, OpenError::Damaged { .. }), "{what}: {error}");
+        assert!(error.to_string().contains("Put back a copy of it"), "{error}");
+        assert_eq!(&fs::read(file(&folder)).unwrap(), bytes, "{what}");
+    }
+}
+
+#[test]
+fn a_log_without_its_store_is_damage() {
+    let folder = folder();
+    let mut store = open(&folder);
+    fill(&mut store);
+    let crashed = super::folder();
+    copy(&folder.path().join("x.db-wal"), &crashed.path().join("x.db-wal"));
+    let error = refusal(&crashed);
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert!(!file(&crashed).exists());
+}
+
+#[test]
+fn a_database_of_another_program_is_refused_and_not_touched() {
+    let folder = folder();
+    let other = Connection::open(file(&folder)).unwrap();
+    other.execute_batch("create table customers (name text)").unwrap();
+    drop(other);
+    let before = fs::read(file(&folder)).unwrap();
+    assert!(matches!(refusal(&folder), OpenError::Foreign { .. }));
+    assert_eq!(fs::read(file(&folder)).unwrap(), before);
+}
+
+#[test]
+fn fault_31_a_newer_store_is_refused() {
+    for edit in ["pragma user_version = 99", "insert into schema_versions values (99, 0)"] {
+        let folder = folder();
+        let mut store = open(&folder);
+        fill(&mut store);
+        store.connection.execute_batch(edit).unwrap();
+        drop(store);
+        let before = fs::read(file(&folder)).unwrap();
+        let error = refusal(&folder);
+        assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error}");
+        assert!(error.to_string().contains("version 99"), "{error}");
+        assert_eq!(fs::read(file(&folder)).unwrap(), before);
+    }
+}
+
+#[test]
+fn what_is_no_file_or_out_of_reach_is_refused() {
+    let folder = folder();
+    fs::create_dir(file(&folder)).unwrap();
+    assert!(matches!(refusal(&folder), OpenError::File { .. }));
+    File::create(folder.path().join("plain")).unwrap();
+    let below = Location::of_file(folder.path().join("plain/x.db"));
+    let error = Store::open(&below, NOON).unwrap_err();
+    assert!(matches!(error, OpenError::Folder { .. }), "{error}");
+}
+
+#[test]
+fn it_works_as_durably_as_promised() {
+    let folder = folder();
+    let store = open(&folder);
+    let pragma = |name: &str| -> String {
+        let text = |row: &rusqlite::Row<'_>| {
+            Ok(match row.get_ref(0)? {
+                rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                other => other.as_str()?.to_owned(),
+            })
+        };
+        store.connection.pragma_query_value(None, name, text).unwrap()
+    };
+    for (name, value) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "0")] {
+        assert_eq!(pragma(name), value, "{name}");
+    }
+    let version = i32::try_from(MIGRATIONS.len()).unwrap().to_string();
+    assert_eq!(pragma("user_version"), version);
+    // The version in which SQLite mended its log against two connections at once.
+    assert!(rusqlite::version_number() >= 3_051_003);
+}
+
+/// Every released schema, filled, is brought up to today's and says the same.
+#[test]
+fn migrations_keep_what_is_there() {
+    let folder = folder();
+    let mut store = open(&folder);
+    fill(&mut store);
+    let before = loaded(&store);
+    let mut longer = MIGRATIONS.to_vec();
+    longer.push("alter table runs add column owner text; update runs set owner = 'me';");
+    migrate(&mut store.connection, &longer, at(1)).unwrap();
+    migrate(&mut store.connection, &longer, at(2)).unwrap();
+    assert_same(&loaded(&store), &before);
+    assert_eq!(count(&store, "schema_versions"), 2);
+    assert_eq!(count(&store, "runs where owner = 'me'"), 3);
+    drop(store);
+    assert!(matches!(refusal(&folder), OpenError::Newer { found: 2, known: 1, .. }));
+}
+
+#[test]
+fn a_migration_that_fails_changes_nothing() {
+    let folder = folder();
+    let mut store = open(&folder);
+    fill(&mut store);
+    let before = loaded(&store);
+    let mut longer = MIGRATIONS.to_vec();
+    longer
+        .push("delete from runs; update pipelines set paused = 0; insert into nowhere values (1)");
+    migrate(&mut store.connection, &longer, at(1)).unwrap_err();
+    assert_same(&loaded(&store), &before);
+    drop(store);
+    assert_same(&loaded(&open(&folder)), &before);
+}

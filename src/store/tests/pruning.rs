@@ -1,0 +1,146 @@
+//! What is loaded after a restart is never pruned; of the rest only so much is kept.
+
+use std::time::Duration;
+
+use super::*;
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn commit(store: &mut Store, runs: impl IntoIterator<Item = Run>) {
+    let facts: Vec<Fact> = runs.into_iter().map(|run| fact(run, Change::Progress)).collect();
+    store.commit(&facts).unwrap();
+}
+
+/// One run is the newest, another the newest with an execution, and so on.
+fn history() -> Vec<Run> {
+    let resolved_late = Run {
+        resolved: Some(at(90)),
+        ended: Some(at(90)),
+        ..failed("nightly", 2, Reason::ProcessingError)
+    };
+    let ended_late = Run {
+        end: Some(at(80)),
+        ended: Some(at(80)),
+        ..finished("nightly", 1, RunResult::Failure)
+    };
+    vec![
+        finished("nightly", 0, RunResult::Success),
+        ended_late,
+        resolved_late,
+        finished("nightly", 3, RunResult::Success),
+        finished("nightly", 4, RunResult::Cancellation),
+        failed("nightly", 5, Reason::Rejected),
+        Run { resolved: None, ..failed("nightly", 6, Reason::Unreachable) },
+    ]
+}
+
+#[test]
+fn the_active_and_those_spoken_of_are_loaded_each_once() {
+    let folder = folder();
+    let mut store = open(&folder);
+    commit(&mut store, history());
+    // 1 ended last, 2 was resolved last, 4 has the newest execution, 6 is the newest.
+    assert_eq!(loaded_minutes(&store), [1, 2, 4, 6]);
+    // Active ones, however old; and another pipeline's newest is everything at once.
+    commit(&mut store, [begun("nightly", -9), started("nightly", -8)]);
+    commit(&mut store, [finished("hourly", 7, RunResult::Success)]);
+    assert_eq!(loaded_minutes(&store), [-9, -8, 1, 2, 4, 6, 7]);
+}
+
+#[test]
+fn of_runs_begun_at_once_the_id_decides() {
+    let folder = folder();
+    let mut store = open(&folder);
+    let by_hand = |random| Run {
+        id: RunId::of_request(&name("nightly"), random),
+        due: None,
+        resolved: None,
+        ..failed("nightly", 0, Reason::NotSent)
+    };
+    commit(&mut store, [by_hand(2), by_hand(3), by_hand(1)]);
+    let runs = store.load().unwrap().runs;
+    assert_eq!(runs.iter().map(|run| run.id.clone()).collect::<Vec<_>>(), [by_hand(3).id]);
+}
+
+#[test]
+fn old_runs_go_but_for_what_is_loaded() {
+    let folder = folder();
+    let mut store = open(&folder);
+    commit(&mut store, history());
+    commit(&mut store, [begun("nightly", -9)]);
+    let before = loaded(&store);
+    assert_eq!(store.prune(at(60), DAY).unwrap(), 0);
+    assert_eq!(count(&store, "runs"), 8);
+    assert_eq!(store.prune(at(60 * 24 * 365), DAY).unwrap(), 3);
+    assert_eq!(store.prune(at(60 * 24 * 365), DAY).unwrap(), 0);
+    assert_same(&loaded(&store), &before);
+    assert_eq!(count(&store, "runs"), 5);
+}
+
+#[test]
+fn age_is_counted_from_the_recorded_end() {
+    let folder = folder();
+    let mut store = open(&folder);
+    commit(&mut store, (0..10).map(|minutes| finished("nightly", minutes, RunResult::Success)));
+    // Ends were recorded at 1, 2, 3 … minutes: those of 1 and 2 lie more than a day back.
+    assert_eq!(store.prune(at(24 * 60 + 3), DAY).unwrap(), 2);
+}
+
+#[test]
+fn pruning_takes_small_bites_and_no_total() {
+    let folder = folder();
+    let mut store = open(&folder);
+    for pipeline in ["a", "b", "c", "d"] {
+        let ends = (0..200).map(|minutes| finished(pipeline, minutes, RunResult::Success));
+        let facts: Vec<Fact> = ends.map(|run| fact(run, Change::Finished)).collect();
+        store.commit(&facts).unwrap();
+    }
+    let totals = loaded(&store).totals;
+    let late = at(60 * 24 * 365);
+    let bites = std::iter::repeat_with(|| store.prune(late, DAY).unwrap());
+    assert_eq!(bites.take(3).collect::<Vec<_>>(), [500, 296, 0]);
+    assert_eq!(loaded(&store).totals, totals);
+}
+
+#[test]
+fn two_hundred_good_and_two_hundred_bad_ones_are_kept_of_a_pipeline() {
+    let folder = folder();
+    let mut store = open(&folder);
+    // The oldest ended last, as far as the gauges are concerned.
+    let kept = Run { end: Some(at(9_999)), ..finished("nightly", 0, RunResult::Success) };
+    commit(&mut store, [kept, finished("hourly", 0, RunResult::Success)]);
+    commit(&mut store, (1..=250).map(|minute| finished("nightly", minute, RunResult::Success)));
+    commit(&mut store, (251..=261).map(|minute| failed("nightly", minute, Reason::Skipped)));
+    commit(&mut store, (301..=400).map(|minute| finished("nightly", minute, RunResult::Lost)));
+    commit(&mut store, (401..=550).map(|minute| failed("nightly", minute, Reason::Rejected)));
+    let of = |bad| format!("runs where pipeline = 'nightly' and bad = {bad}");
+    assert_eq!(count(&store, &of(0)), 201);
+    assert_eq!(count(&store, &of(1)), 200);
+    let oldest = |bad| -> i64 {
+        let sql = format!("select min(begun) from {} and begun > ?1", of(bad));
+        store.connection.query_row(&sql, [NOON.0], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(oldest(0), at(62).0);
+    assert_eq!(oldest(1), at(351).0);
+    assert_eq!(count(&store, "runs where pipeline = 'hourly'"), 1);
+    assert_eq!(loaded_minutes(&store), [0, 0, 400, 550]);
+}
+
+/// Loading and pruning must not read a history through.
+#[test]
+fn the_indexes_are_used() {
+    let folder = folder();
+    let store = open(&folder);
+    for sql in [&store.sql.runs, &store.sql.delete_old, &store.sql.delete_surplus] {
+        let mut statement = store.connection.prepare(&format!("explain query plan {sql}")).unwrap();
+        let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
+        let steps = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get(3));
+        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+        // `p` are the names of the pipelines, read off an index.
+        let scan = |step: &String| {
+            let through = step.starts_with("SCAN") && !step.contains("INDEX") && *step != "SCAN p";
+            through || step.contains("TEMP B-TREE")
+        };
+        assert!(!steps.iter().any(scan), "{steps:#?}");
+    }
+}
