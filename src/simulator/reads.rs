@@ -1,5 +1,7 @@
 //! Everything that is only read: an event's details, an execution, lists of them, a trigger.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::clock::millis;
@@ -7,7 +9,7 @@ use super::execution::Execution;
 use super::history::Event;
 use super::reply::Reply;
 use super::routes::{Asked, KeyUse, Route, required};
-use super::script::merge;
+use super::script::{Processing, merge};
 use super::world::World;
 
 const VIEW: &str = "core_pipeline_view";
@@ -64,7 +66,7 @@ impl World {
             "executionUrl": execution.map(|one| self.execution_url(asked, one)),
         });
         if let Some((_, script)) = &event.matched
-            && outcome.is_some()
+            && (outcome.is_some() || matches!(script.processing, Processing::Never))
         {
             merge(&mut data, &script.details_patch);
         }
@@ -206,19 +208,18 @@ fn execution_details(asked: Asked<'_>, execution: &Execution) -> Option<Value> {
 
 /// Which executions a list is to have; an empty list of wishes is none.
 struct Filter {
-    executions: Vec<String>,
-    triggers: Vec<String>,
-    pipelines: Vec<String>,
-    statuses: Vec<String>,
+    executions: BTreeSet<String>,
+    triggers: BTreeSet<String>,
+    pipelines: BTreeSet<String>,
+    statuses: BTreeSet<String>,
     from: i64,
     until: i64,
 }
 
 impl Filter {
     fn admits(&self, asked: Asked<'_>, execution: &Execution) -> bool {
-        let among = |wanted: &[String], value: &str| {
-            wanted.is_empty() || wanted.iter().any(|one| one == value)
-        };
+        let among =
+            |wanted: &BTreeSet<String>, value: &str| wanted.is_empty() || wanted.contains(value);
         let (_, status) = execution.status_at(execution.age(asked.now));
         among(&self.executions, &execution.id)
             && among(&self.triggers, &execution.key.trigger)
@@ -232,7 +233,7 @@ fn is_filter(body: &Value) -> bool {
     body.get("filterType").and_then(Value::as_str) == Some("PipelineExecution")
 }
 
-fn texts(list: Option<&Value>) -> Vec<String> {
+fn texts(list: Option<&Value>) -> BTreeSet<String> {
     let items = list.and_then(Value::as_array).into_iter().flatten();
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }

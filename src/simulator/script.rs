@@ -91,8 +91,8 @@ impl Script {
         Self::running(Course::Statuses(vec![(Duration::ZERO, status.to_owned())]))
     }
 
-    /// After a further `after`, the execution has this status. Begins anew for a script that did
-    /// not begin with [`Script::show`].
+    /// After a further `after`, the execution has this status. Said of a script that did not begin
+    /// with [`Script::show`], it is `Running` until then.
     #[must_use]
     pub fn then(mut self, after: Duration, status: &str) -> Self {
         let mut statuses = match self.course {

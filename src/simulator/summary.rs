@@ -64,7 +64,8 @@ impl Execution {
     fn add_stages(&self, age: Duration, queued: bool, extra: &mut Map<String, Value>) {
         let layout = if queued { Layout::default() } else { Layout::new(self, age) };
         let count = |status: &str| layout.walk.iter().filter(|seen| *seen == status).count();
-        extra.insert("successfulStagesCount".to_owned(), json!(count("Success")));
+        let successful = count("Success") + count("PassedWithWarning");
+        extra.insert("successfulStagesCount".to_owned(), json!(successful));
         extra.insert("runningStagesCount".to_owned(), json!(count("Running")));
         extra.insert("failedStagesCount".to_owned(), json!(count("Failed")));
         extra.insert("totalStagesCount".to_owned(), json!(layout.walk.len()));
