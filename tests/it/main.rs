@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
 mod client;
+mod simulator;
 mod web;
