@@ -34,13 +34,13 @@ pub(super) struct Demo {
     )]
     listen_address: ListenAddress,
 
-    /// How many times as fast as the config says
+    /// How many times as fast as in reality time passes; at 3600 an hour is a second
     #[arg(
         long = "speed",
         env = "HARNESS_EXPORTER_SPEED",
         hide_env_values = true,
         value_name = "FACTOR",
-        default_value = "60",
+        default_value = "3600",
         value_parser = args::speed
     )]
     speed: f64,

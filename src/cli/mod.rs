@@ -87,7 +87,7 @@ impl fmt::Display for Failure {
 }
 
 /// Writes a result. A reader that has seen enough of it is no failure.
-fn print(result: &str) -> anyhow::Result<()> {
+pub fn print(result: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -8,6 +8,7 @@
 mod address;
 mod door;
 mod encoding;
+mod page;
 mod patience;
 mod rendering;
 mod reply;
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use address::{BindError, InvalidAddress, ListenAddress, bind};
 pub use door::{ServeError, serve};
+pub use page::pipelines_table;
 pub use reply::escape_html;
 
 /// What the routes need of the rest of the program.

@@ -1,0 +1,216 @@
+//! Builds the exporter from a config, runs it, and ends it in order.
+//!
+//! Everything that can be refused is refused before anything is triggered: the addresses are bound
+//! and the store is opened first. Every part is watched; where one ends unasked, the process ends
+//! with an error, because an exporter that half works shows what is no longer true.
+
+mod demo;
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+pub use demo::demo;
+
+use crate::board::{Board, Snapshot};
+use crate::cli::ServeOptions;
+use crate::config::Config;
+use crate::driver::{self, Clock, Parts};
+use crate::engine::Engine;
+use crate::harness::{self, Client};
+use crate::metrics::{self, Loop, Own};
+use crate::model::{Mono, Run, Wall};
+use crate::store::{Location, Store, Writer};
+use crate::web::{self, Limits, Site};
+
+/// How long the loop may stand still before `/-/healthy` says so.
+const STANDS_STILL: Duration = Duration::from_secs(30);
+
+/// The commit the binary was built from, where the build says so.
+const REVISION: &str = match option_env!("HARNESS_EXPORTER_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
+/// The compiler it was built with.
+const RUST_VERSION: &str = env!("HARNESS_EXPORTER_RUSTC");
+
+/// What an exporter is made of.
+#[derive(Debug)]
+pub struct Setup {
+    /// What to trigger, and where to keep what came of it.
+    pub config: Config,
+    /// The config's fingerprint.
+    pub fingerprint: u64,
+    /// Where to be scraped, bound already.
+    pub listeners: Vec<TcpListener>,
+    /// The path of the exposition.
+    pub telemetry_path: String,
+    /// Whether a pipeline may be triggered over HTTP.
+    pub enable_trigger: bool,
+    /// Who wants to see each run that ends.
+    pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
+}
+
+/// Runs the exporter until the process is told to end.
+pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    let stop = told_to_end()?;
+    let mut listeners = Vec::new();
+    for address in &options.listen_addresses {
+        let listener = web::bind(address).await?;
+        let address = listener.local_addr().context("cannot tell where it listens")?;
+        tracing::info!(%address, path = options.telemetry_path, "listening");
+        listeners.push(listener);
+    }
+    let setup = Setup {
+        config: options.config,
+        fingerprint: options.fingerprint,
+        listeners,
+        telemetry_path: options.telemetry_path,
+        enable_trigger: options.enable_trigger,
+        ended: None,
+    };
+    run(setup, stop).await?;
+    tracing::info!("ended as told");
+    Ok(())
+}
+
+/// Runs an exporter until `stop` resolves and what is under way has been saved.
+pub async fn run(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    harness::install_crypto();
+    let clock = Clock::start();
+    let config = &setup.config;
+    let location: Location = config.storage.url.parse().context("storage.url")?;
+    let store = Store::open(&location, clock.now().wall)?;
+    let restored = store.load().context("cannot read the store")?;
+    let mut clients = std::collections::BTreeMap::new();
+    for (name, account) in &config.accounts {
+        let client = Client::new(account).with_context(|| format!("account {name}"))?;
+        clients.insert(name.clone(), client);
+    }
+
+    let own = Arc::new(own_metrics(&setup, clock.now().wall)?);
+    let mut board = Board::new(config);
+    board.restore(&restored);
+    let board = Arc::new(RwLock::new(board));
+    let seed = getrandom::u64().context("the system gives no random numbers")?;
+    let mut engine = Engine::new(config, seed);
+    engine.restore(&restored, clock.now());
+    drop(restored);
+
+    let heartbeat = Arc::new(AtomicI64::new(clock.now().wall.0));
+    let pulse = Arc::new(AtomicU64::new(0));
+    let (answers, saved) = mpsc::channel(16);
+    let writer =
+        Writer::start(store, config.storage.retention, driver::wall, heartbeat.clone(), answers)
+            .context("cannot start the store's thread")?;
+    let (requests, incoming) = mpsc::channel(64);
+    let ready = Arc::new(AtomicBool::new(true));
+    let shown = Shown { board: board.clone(), own: own.clone(), heartbeat };
+    let site = Site {
+        healthy: still_ticks(clock, pulse.clone()),
+        page: shown.clone().page(),
+        render: shown.exposition(),
+        ready: ready.clone(),
+        telemetry_path: setup.telemetry_path,
+        trigger: setup.enable_trigger.then_some(requests),
+    };
+    let parts = Parts {
+        engine,
+        clock,
+        board,
+        own,
+        clients,
+        writer,
+        saved,
+        asks: incoming,
+        ready,
+        pulse,
+        ended: setup.ended,
+    };
+    supervise(setup.listeners, site, parts, stop).await
+}
+
+/// Runs the loop and the server side by side. The server outlives the loop by a moment, so that
+/// the last scrape still sees what was saved last.
+async fn supervise(
+    listeners: Vec<TcpListener>,
+    site: Site,
+    parts: Parts,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let (loop_runs, mut loop_ended) = watch::channel(());
+    let shutdown = async move {
+        // Resolves when the sender is gone.
+        while loop_ended.changed().await.is_ok() {}
+    };
+    let server = web::serve(listeners, Arc::new(site), Limits::default(), shutdown);
+    let driver = async move {
+        let ended = driver::run(parts, stop).await;
+        drop(loop_runs);
+        ended
+    };
+    let (server, driver) = tokio::join!(server, driver);
+    driver?;
+    server.context("the web server")
+}
+
+/// What can be seen from outside, put together at each request.
+#[derive(Clone)]
+struct Shown {
+    board: Arc<RwLock<Board>>,
+    own: Arc<Own>,
+    /// When the store's thread last showed that it is there, in milliseconds since the epoch.
+    heartbeat: Arc<AtomicI64>,
+}
+
+impl Shown {
+    fn snapshot(&self) -> Snapshot {
+        self.board.read().unwrap_or_else(PoisonError::into_inner).snapshot()
+    }
+
+    fn exposition(self) -> Box<dyn Fn() -> Bytes + Send + Sync> {
+        Box::new(move || {
+            self.own.tick(Loop::Store, Wall(self.heartbeat.load(Ordering::Relaxed)));
+            Bytes::from(metrics::render(&self.snapshot(), &self.own))
+        })
+    }
+
+    fn page(self) -> Box<dyn Fn() -> String + Send + Sync> {
+        Box::new(move || web::pipelines_table(&self.snapshot()))
+    }
+}
+
+fn still_ticks(clock: Clock, pulse: Arc<AtomicU64>) -> Box<dyn Fn() -> bool + Send + Sync> {
+    Box::new(move || {
+        let last = Mono(Duration::from_millis(pulse.load(Ordering::Relaxed)));
+        clock.now().mono.since(last) < STANDS_STILL
+    })
+}
+
+fn own_metrics(setup: &Setup, now: Wall) -> anyhow::Result<Own> {
+    let own = Own::new(&setup.config).context("cannot set up the metrics")?;
+    own.config_loaded(setup.fingerprint, now);
+    own.build_info(env!("CARGO_PKG_VERSION"), REVISION, RUST_VERSION);
+    Ok(own)
+}
+
+/// Resolves at SIGTERM and at SIGINT.
+fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("told to end: nothing new is begun, webhooks under way are waited for");
+    })
+}

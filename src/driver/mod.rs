@@ -1,0 +1,387 @@
+//! The only loop: waits, feeds the engine one input at a time, and carries out what it asks for,
+//! in order.
+//!
+//! It decides nothing. A webhook is released only when the facts before it are on disk, and what
+//! is on `/metrics` is on disk too. Whatever ends unasked (the store, a call that panics) ends the
+//! loop with an error, and the process with it: recovery is the normal way to begin.
+
+mod clock;
+mod telling;
+mod turns;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
+
+pub use clock::{Clock, wall};
+use turns::{Next, Turn, Turns};
+
+use crate::board::Board;
+use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
+use crate::harness::{Client, TriggerCall};
+use crate::metrics::{Endpoint, Loop, Own, StatusKind};
+use crate::model::{AccountName, Answered, Change, EventAnswer, Fact, Run, RunId, TriggerAnswer};
+use crate::run::UnknownWord;
+use crate::store::{self, Batch, Writer};
+use crate::web::{TriggerReply, TriggerRequest};
+
+/// How long the loop sleeps at most: often enough that a clock that was set is noticed soon, and
+/// that a loop which stands still can be told from one that has nothing to do.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// How long after a failed save the next is tried.
+const SAVE_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How many unknown words are remembered, to log each once.
+const MOST_WORDS: usize = 1000;
+
+/// What the driver works with.
+pub struct Parts {
+    /// With the past taken up.
+    pub engine: Engine,
+    /// The clocks by which it was.
+    pub clock: Clock,
+    /// What is shown.
+    pub board: Arc<RwLock<Board>>,
+    /// The exporter's own metrics.
+    pub own: Arc<Own>,
+    /// One for each account.
+    pub clients: BTreeMap<AccountName, Client>,
+    /// The store's thread.
+    pub writer: Writer,
+    /// What came of what it was handed.
+    pub saved: mpsc::Receiver<store::Answer>,
+    /// Requests from outside.
+    pub asks: mpsc::Receiver<TriggerRequest>,
+    /// Whether the store can be written.
+    pub ready: Arc<AtomicBool>,
+    /// When the loop last turned, in milliseconds of the monotonic clock.
+    pub pulse: Arc<AtomicU64>,
+    /// Who wants to see each run that ends.
+    pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
+}
+
+/// Why the loop ended unasked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store's thread has ended.
+    #[error("the store's thread has ended")]
+    StoreGone,
+    /// The process is to end and what has happened last can't be saved.
+    #[error("what has happened last could not be saved: after a restart those runs are read again")]
+    NotSaved,
+    /// A call to Harness panicked.
+    #[error("a call to harness broke down")]
+    Call(#[from] JoinError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+struct Driver {
+    parts: Parts,
+    turns: Turns,
+    webhooks: JoinSet<(RunId, AccountName, Answered<TriggerAnswer>)>,
+    reads: JoinSet<(RunId, AccountName, Answered<EventAnswer>)>,
+    asked: HashMap<u64, oneshot::Sender<TriggerReply>>,
+    last_ask: u64,
+    /// Set while the store can't be written: when to try again.
+    save_again: Option<tokio::time::Instant>,
+    words: HashSet<String>,
+    stopping: bool,
+}
+
+/// Runs until `stop` resolves and everything under way has been saved.
+///
+/// # Errors
+/// Where something that must not end has ended.
+pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    let mut driver = Driver {
+        parts,
+        turns: Turns::default(),
+        webhooks: JoinSet::new(),
+        reads: JoinSet::new(),
+        asked: HashMap::new(),
+        last_ask: 0,
+        save_again: None,
+        words: HashSet::new(),
+        stopping: false,
+    };
+    tokio::pin!(stop);
+    loop {
+        driver.turn()?;
+        if driver.stopping && driver.webhooks.is_empty() {
+            if driver.save_again.is_some() {
+                return Err(Error::NotSaved);
+            }
+            if driver.turns.is_idle() {
+                return Ok(());
+            }
+        }
+        let sleep = tokio::time::sleep(driver.sleep());
+        tokio::select! {
+            () = &mut stop, if !driver.stopping => driver.stop(),
+            answer = driver.parts.saved.recv() => driver.saved(answer.ok_or(Error::StoreGone)?),
+            Some(done) = driver.webhooks.join_next() => driver.triggered(done?),
+            Some(done) = driver.reads.join_next() => driver.event_read(done?),
+            Some(ask) = driver.parts.asks.recv() => driver.ask(ask)?,
+            () = sleep => {}
+        }
+    }
+}
+
+impl Driver {
+    /// Everything that has happened by now, then what the time calls for, then all the effects.
+    fn turn(&mut self) -> Result<(), Error> {
+        while let Ok(answer) = self.parts.saved.try_recv() {
+            self.saved(answer);
+        }
+        while let Some(done) = self.webhooks.try_join_next() {
+            self.triggered(done?);
+        }
+        while let Some(done) = self.reads.try_join_next() {
+            self.event_read(done?);
+        }
+        while let Ok(ask) = self.parts.asks.try_recv() {
+            self.ask(ask)?;
+        }
+        let now = self.parts.clock.now();
+        self.parts.engine.advance(now);
+        self.parts.own.tick(Loop::Driver, now.wall);
+        let pulse = u64::try_from(now.mono.0.as_millis()).unwrap_or(u64::MAX);
+        self.parts.pulse.store(pulse, Ordering::Relaxed);
+        for effect in self.parts.engine.effects() {
+            match self.turns.gathering().add(effect) {
+                Some(Effect::ReadEvent(read)) => self.read(read),
+                Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
+                _ => {}
+            }
+        }
+        self.hand_over()
+    }
+
+    /// Hands what has gathered to the store, or releases what does not need it.
+    fn hand_over(&mut self) -> Result<(), Error> {
+        if self.save_again.is_some_and(|at| at > tokio::time::Instant::now()) {
+            return Ok(());
+        }
+        loop {
+            let next = match self.turns.next() {
+                Next::Wait if self.save_again.is_some() => self.turns.probe(),
+                next => next,
+            };
+            match next {
+                Next::Wait => return Ok(()),
+                Next::Release(turn) => self.release(turn),
+                Next::Save(id, facts) => {
+                    let batch = Batch { id, facts };
+                    return self.parts.writer.save(batch).map_err(|_| Error::StoreGone);
+                }
+            }
+        }
+    }
+
+    fn saved(&mut self, (id, result): store::Answer) {
+        let now = self.parts.clock.now();
+        match result {
+            Ok(()) => {
+                self.parts.own.store_written();
+                if self.save_again.take().is_some() {
+                    tracing::info!("the store can be written again");
+                    self.parts.ready.store(true, Ordering::Relaxed);
+                    self.parts.engine.handle(Input::StoreWritable { writable: true }, now);
+                }
+                if let Some(turn) = self.turns.saved(id) {
+                    self.release(turn);
+                }
+            }
+            Err(error) => {
+                self.parts.own.store_write_failed();
+                if self.save_again.is_none() {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(
+                        error,
+                        "the store can't be written: nothing is triggered until it can"
+                    );
+                }
+                self.save_again = Some(tokio::time::Instant::now() + SAVE_AGAIN_AFTER);
+                self.parts.ready.store(false, Ordering::Relaxed);
+                self.parts.engine.handle(Input::StoreWritable { writable: false }, now);
+                if let Some(input) = self.turns.failed(id) {
+                    self.parts.engine.handle(input, now);
+                }
+            }
+        }
+    }
+
+    /// What is on disk is shown, told and sent.
+    fn release(&mut self, turn: Turn) {
+        {
+            let mut board = self.parts.board.write().unwrap_or_else(PoisonError::into_inner);
+            for fact in &turn.facts {
+                board.fold(fact);
+            }
+        }
+        for fact in &turn.facts {
+            telling::tell(fact);
+            if let Fact::Run { run, change: Change::Finished | Change::TriggerFailed, .. } = fact {
+                self.run_ended(run);
+            }
+        }
+        for (request, reply) in turn.replies {
+            if let Some(waits) = self.asked.remove(&request) {
+                // Whoever asked may have gone; the run goes on all the same.
+                let _ = waits.send(told(reply));
+            }
+        }
+        for send in turn.sends {
+            self.send(send);
+        }
+    }
+
+    fn run_ended(&self, run: &Arc<Run>) {
+        if let (Some(_), Some(end), Some(ended)) = (run.duration, run.end, run.ended) {
+            self.parts.own.detection_lag(ended.since(end));
+        }
+        if let Some(watcher) = &self.parts.ended {
+            // The one who watches may have gone.
+            let _ = watcher.send(run.clone());
+        }
+    }
+
+    fn send(&mut self, send: SendTrigger) {
+        let account = send.pipeline.account.clone();
+        self.parts.own.rate_limit_waited(&account, send.waited);
+        if let Some(due) = send.due {
+            self.parts.own.trigger_lag(self.parts.clock.now().wall.since(due));
+        }
+        let client = self.parts.clients.get(&account).cloned();
+        self.webhooks.spawn(async move {
+            let call = TriggerCall {
+                pipeline: &send.pipeline,
+                version: send.version,
+                payload: &send.payload,
+            };
+            let answered = match client {
+                Some(client) => client.trigger(call).await,
+                None => no_client(TriggerAnswer::NeverLeft { message: NO_CLIENT.to_owned() }),
+            };
+            (send.run, account, answered)
+        });
+    }
+
+    fn read(&mut self, read: ReadEvent) {
+        self.parts.own.rate_limit_waited(&read.account, read.waited);
+        let client = self.parts.clients.get(&read.account).cloned();
+        self.reads.spawn(async move {
+            let answered = match client {
+                Some(client) => client.read_event(read.version, &read.event).await,
+                None => no_client(EventAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            (read.run, read.account, answered)
+        });
+    }
+
+    fn triggered(&mut self, done: (RunId, AccountName, Answered<TriggerAnswer>)) {
+        let (run, account, answered) = done;
+        self.note_call(&account, Endpoint::Trigger, &answered);
+        let input = Input::Triggered { run, answered };
+        self.parts.engine.handle(input, self.parts.clock.now());
+        self.note_up(&account);
+    }
+
+    fn event_read(&mut self, done: (RunId, AccountName, Answered<EventAnswer>)) {
+        let (run, account, answered) = done;
+        self.note_call(&account, Endpoint::Event, &answered);
+        if let EventAnswer::Failed { message } = &answered.answer {
+            tracing::debug!(%run, %account, code = answered.code, said, "could not read the event");
+        }
+        let input = Input::EventRead { run, answered };
+        self.parts.engine.handle(input, self.parts.clock.now());
+        self.note_up(&account);
+    }
+
+    fn note_call<T>(&self, account: &AccountName, endpoint: Endpoint, answered: &Answered<T>) {
+        let own = &self.parts.own;
+        own.call(account, endpoint, answered.code, answered.took);
+        match answered.code {
+            Some(429) => own.throttled(account),
+            Some(200..=299) => own.api_success(account, self.parts.clock.now().wall),
+            _ => {}
+        }
+        if let Some(skew) = answered.skew {
+            own.set_skew(account, skew);
+        }
+    }
+
+    fn note_up(&self, account: &AccountName) {
+        match self.parts.engine.up(account) {
+            Some(true) => self.parts.own.set_up(account),
+            Some(false) => self.parts.own.set_down(account),
+            None => {}
+        }
+    }
+
+    fn ask(&mut self, ask: TriggerRequest) -> Result<(), Error> {
+        self.last_ask += 1;
+        let random = getrandom::u64().map_err(Error::Random)?;
+        self.asked.insert(self.last_ask, ask.reply);
+        let input = Input::Asked {
+            request: self.last_ask,
+            pipeline: ask.pipeline,
+            payload: ask.payload.map(Arc::from),
+            random,
+        };
+        self.parts.engine.handle(input, self.parts.clock.now());
+        Ok(())
+    }
+
+    /// Nothing new begins, and what only reads is dropped; webhooks under way are waited for.
+    fn stop(&mut self) {
+        self.stopping = true;
+        self.reads.abort_all();
+        self.reads.detach_all();
+        self.parts.engine.handle(Input::Stop, self.parts.clock.now());
+    }
+
+    fn sleep(&self) -> Duration {
+        let now = self.parts.clock.now();
+        let wake = self.parts.engine.wake_at(now).map_or(LONGEST_SLEEP, |at| at.since(now.mono));
+        let again =
+            self.save_again.map(|at| at.saturating_duration_since(tokio::time::Instant::now()));
+        wake.min(again.unwrap_or(LONGEST_SLEEP)).min(LONGEST_SLEEP)
+    }
+
+    fn unknown_word(&mut self, run: &RunId, word: UnknownWord) {
+        let (kind, word) = match word {
+            UnknownWord::Execution(word) => (StatusKind::Execution, word),
+            UnknownWord::Trigger(word) => (StatusKind::Trigger, word),
+        };
+        self.parts.own.unknown_status(kind);
+        let short: String = word.chars().take(100).collect();
+        if self.words.len() < MOST_WORDS && self.words.insert(short.clone()) {
+            tracing::warn!(%run, kind = kind.as_str(), status = short, "harness sent a status that is not in our tables");
+        }
+    }
+}
+
+fn told(reply: Reply) -> TriggerReply {
+    match reply {
+        Reply::Begun(run) => TriggerReply::Accepted { run: run.to_string() },
+        Reply::UnknownPipeline => TriggerReply::UnknownPipeline,
+        Reply::Active => TriggerReply::Active,
+        Reply::NotSaved => TriggerReply::StoreUnavailable,
+    }
+}
+
+const NO_CLIENT: &str = "its account is not in the config";
+
+/// The answer of a call that there is nobody to make.
+fn no_client<T>(answer: T) -> Answered<T> {
+    Answered { answer, code: None, skew: None, took: Duration::ZERO }
+}

@@ -1,0 +1,52 @@
+//! What the log says of what has happened: one line a transition, readable alone.
+
+use tracing::{debug, info, warn};
+
+use crate::model::{Change, Fact, Run};
+
+/// Logs a fact, once it is on disk.
+pub(super) fn tell(fact: &Fact) {
+    match fact {
+        Fact::Run { run, change, .. } => tell_run(run, *change),
+        Fact::Missed { pipeline, reason, count, latest, .. } => {
+            warn!(%pipeline, %reason, count, %latest, "nothing was sent for a due time");
+        }
+        Fact::Loaded(stored) => {
+            debug!(pipeline = %stored.name, schedule = stored.schedule, paused = stored.paused, "schedule loaded");
+        }
+        Fact::Next { pipeline, at } => {
+            debug!(%pipeline, next = at.map(tracing::field::display), "next due time");
+        }
+        Fact::Waiting(_) => {}
+    }
+}
+
+fn tell_run(run: &Run, change: Change) {
+    let (pipeline, id) = (&run.pipeline, &run.id);
+    let event = run.event.as_ref().map(tracing::field::display);
+    let execution = run.execution.as_ref().map(tracing::field::display);
+    let said = run.message.as_deref();
+    match change {
+        Change::Begun => info!(%pipeline, run = %id, origin = %run.origin, "run begun"),
+        Change::Sending => info!(%pipeline, run = %id, "sending the webhook again"),
+        Change::Waiting => {
+            info!(%pipeline, run = %id, said, "the webhook had no effect and will be sent again");
+        }
+        Change::Accepted => info!(%pipeline, run = %id, event, "webhook accepted"),
+        Change::Started => info!(%pipeline, run = %id, event, execution, "execution requested"),
+        Change::Progress => {
+            let status = run.status.map(tracing::field::display);
+            debug!(%pipeline, run = %id, execution, status, "execution moved on");
+        }
+        Change::TriggerFailed => {
+            let reason = run.reason.map(tracing::field::display);
+            warn!(%pipeline, run = %id, event, outcome = %run.outcome, reason, said, "trigger failed");
+        }
+        Change::Finished => {
+            let result = run.result.map(tracing::field::display);
+            let status = run.status.map(tracing::field::display);
+            let seconds = run.duration.map(|millis| millis as f64 / 1000.0);
+            info!(%pipeline, run = %id, execution, result, status, duration_seconds = seconds, said, "run ended");
+        }
+    }
+}

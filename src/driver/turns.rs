@@ -1,0 +1,143 @@
+//! What has been decided and is not on disk yet.
+//!
+//! One batch is with the store at a time; what is decided meanwhile gathers into the next, so that
+//! triggers that are due together share one sync and a retry can never overtake what came after
+//! it. Only when a batch is on disk are its webhooks released and its facts shown.
+
+use std::collections::HashSet;
+
+use crate::engine::{Effect, Input, Reply, SendTrigger};
+use crate::model::{Change, Fact, RunId};
+
+/// Things that belong together: saved in one transaction, released at once.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// What is to be remembered.
+    pub(super) facts: Vec<Fact>,
+    /// The webhooks that may leave after that.
+    pub(super) sends: Vec<SendTrigger>,
+    /// What is to be answered after that.
+    pub(super) replies: Vec<(u64, Reply)>,
+}
+
+impl Turn {
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub(super) fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.sends.is_empty() && self.replies.is_empty()
+    }
+
+    /// Whether any of it needs the store.
+    fn is_saved(&self) -> bool {
+        let derived = |fact: &Fact| matches!(fact, Fact::Waiting(_) | Fact::Next { .. });
+        !self.facts.iter().all(derived)
+    }
+
+    /// Adds an effect, unless it is one that needs no saving: that comes back.
+    pub(super) fn add(&mut self, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::Fact(fact) => self.facts.push(fact),
+            Effect::SendTrigger(send) => self.sends.push(send),
+            Effect::Reply { request, reply } => self.replies.push((request, reply)),
+            Effect::ReadEvent(_) | Effect::UnknownWord { .. } => return Some(effect),
+        }
+        None
+    }
+}
+
+/// The batch with the store, and the one that gathers.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    with_store: Option<(u64, Turn)>,
+    gathering: Turn,
+    last_id: u64,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Nothing: the store is at work, or there is nothing to save.
+    Wait,
+    /// Have these facts saved, under this id.
+    Save(u64, Vec<Fact>),
+    /// Release this: none of it needs the store.
+    Release(Turn),
+}
+
+impl Turns {
+    /// The batch that gathers.
+    pub(super) fn gathering(&mut self) -> &mut Turn {
+        &mut self.gathering
+    }
+
+    /// Whether nothing is left to be saved or released.
+    #[must_use]
+    pub(super) fn is_idle(&self) -> bool {
+        self.with_store.is_none() && self.gathering.is_empty()
+    }
+
+    /// What to do next with what has gathered.
+    pub(super) fn next(&mut self) -> Next {
+        if self.with_store.is_some() || self.gathering.is_empty() {
+            return Next::Wait;
+        }
+        let turn = std::mem::take(&mut self.gathering);
+        if !turn.is_saved() {
+            return Next::Release(turn);
+        }
+        self.last_id += 1;
+        let facts = turn.facts.clone();
+        self.with_store = Some((self.last_id, turn));
+        Next::Save(self.last_id, facts)
+    }
+
+    /// Asks whether the store can be written at all, where there is nothing else to save.
+    pub(super) fn probe(&mut self) -> Next {
+        if self.with_store.is_some() {
+            return Next::Wait;
+        }
+        self.last_id += 1;
+        self.with_store = Some((self.last_id, Turn::default()));
+        Next::Save(self.last_id, Vec::new())
+    }
+
+    /// The batch is on disk: it may be released.
+    pub(super) fn saved(&mut self, id: u64) -> Option<Turn> {
+        self.with_store.take_if(|(with_store, _)| *with_store == id).map(|(_, turn)| turn)
+    }
+
+    /// The batch is not on disk. What was about to begin or to be sent did not happen, which the
+    /// engine must hear; the rest goes in front of what has gathered, to be tried again.
+    pub(super) fn failed(&mut self, id: u64) -> Option<Input> {
+        let (_, mut turn) = self.with_store.take_if(|(with_store, _)| *with_store == id)?;
+        let changed = |turn: &Turn, change: Change| -> Vec<RunId> {
+            let runs = turn.facts.iter().filter_map(|fact| match fact {
+                Fact::Run { run, change: was, .. } if *was == change => Some(run.id.clone()),
+                _ => None,
+            });
+            runs.collect()
+        };
+        let begun = changed(&turn, Change::Begun);
+        let mut sending = changed(&turn, Change::Sending);
+        sending.retain(|run| !begun.contains(run));
+        let never: HashSet<&RunId> = begun.iter().collect();
+        let stays = |fact: &Fact| match fact {
+            Fact::Run { run, change, .. } => *change != Change::Sending && !never.contains(&run.id),
+            _ => true,
+        };
+        turn.facts.retain(stays);
+        self.gathering.facts.retain(|fact| match fact {
+            Fact::Run { run, .. } => !never.contains(&run.id),
+            _ => true,
+        });
+        for (_, reply) in &mut turn.replies {
+            *reply = Reply::NotSaved;
+        }
+        turn.sends.clear();
+        turn.facts.append(&mut self.gathering.facts);
+        turn.sends.append(&mut self.gathering.sends);
+        turn.replies.append(&mut self.gathering.replies);
+        self.gathering = turn;
+        Some(Input::NotSaved { begun, sending })
+    }
+}
