@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::pipeline::{Shape, Stage};
 use super::script::Course;
 
-/// What the run of the document that this project began with took until it expired.
+/// The 24 hours of a stage without a timeout of its own, and what Harness once took to notice.
 const EXPIRES_AFTER: Duration = Duration::from_millis(86_404_046);
 
 /// Harness' rule for the status of the whole: the first of these that a stage has.
