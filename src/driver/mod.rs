@@ -298,8 +298,8 @@ impl Driver {
     fn event_read(&mut self, done: (RunId, AccountName, Answered<EventAnswer>)) {
         let (run, account, answered) = done;
         self.note_call(&account, Endpoint::Event, &answered);
-        if let EventAnswer::Failed { message } = &answered.answer {
-            tracing::debug!(%run, %account, code = answered.code, said, "could not read the event");
+        if let EventAnswer::Failed { message: detail } = &answered.answer {
+            tracing::debug!(%run, %account, code = answered.code, detail, "could not read the event");
         }
         let input = Input::EventRead { run, answered };
         self.parts.engine.handle(input, self.parts.clock.now());

@@ -25,12 +25,12 @@ fn tell_run(run: &Run, change: Change) {
     let (pipeline, id) = (&run.pipeline, &run.id);
     let event = run.event.as_ref().map(tracing::field::display);
     let execution = run.execution.as_ref().map(tracing::field::display);
-    let said = run.message.as_deref();
+    let detail = run.message.as_deref();
     match change {
         Change::Begun => info!(%pipeline, run = %id, origin = %run.origin, "run begun"),
         Change::Sending => info!(%pipeline, run = %id, "sending the webhook again"),
         Change::Waiting => {
-            info!(%pipeline, run = %id, said, "the webhook had no effect and will be sent again");
+            info!(%pipeline, run = %id, detail, "the webhook had no effect and will be sent again");
         }
         Change::Accepted => info!(%pipeline, run = %id, event, "webhook accepted"),
         Change::Started => info!(%pipeline, run = %id, event, execution, "execution requested"),
@@ -40,13 +40,13 @@ fn tell_run(run: &Run, change: Change) {
         }
         Change::TriggerFailed => {
             let reason = run.reason.map(tracing::field::display);
-            warn!(%pipeline, run = %id, event, outcome = %run.outcome, reason, said, "trigger failed");
+            warn!(%pipeline, run = %id, event, outcome = %run.outcome, reason, detail, "trigger failed");
         }
         Change::Finished => {
             let result = run.result.map(tracing::field::display);
             let status = run.status.map(tracing::field::display);
             let seconds = run.duration.map(|millis| millis as f64 / 1000.0);
-            info!(%pipeline, run = %id, execution, result, status, duration_seconds = seconds, said, "run ended");
+            info!(%pipeline, run = %id, execution, result, status, duration_seconds = seconds, detail, "run ended");
         }
     }
 }
