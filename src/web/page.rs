@@ -78,7 +78,7 @@ mod tests {
     fn hostile_names_stay_text() {
         let config = fixtures::config(&[("default", "<script>alert(1)</script>")]);
         let table = pipelines_table(&Board::new(&config).snapshot());
-        assert!(table.contains("&lt;script&gt;alert(1)"), "{table}");
+        assert!(table.contains("&#60;script&#62;alert(1)"), "{table}");
     }
 
     #[test]
