@@ -1,0 +1,9 @@
+//! The whole program: the real binary over real HTTP on a real store, against a stand-in of
+//! Harness in this process. What it shows, what it did and what it remembers are compared at the
+//! end of every test.
+
+mod exporter;
+mod ledger;
+mod scrape;
+mod support;
+mod trigger_faults;
