@@ -4,6 +4,8 @@
 
 mod exporter;
 mod ledger;
+mod odd_answers;
+mod reading_faults;
 mod scrape;
 mod support;
 mod trigger_faults;

@@ -184,3 +184,22 @@ impl Setup {
         Exporter::start(self).await
     }
 }
+
+/// The counter of runs that ended so.
+pub(super) fn ended(pipeline: &str, result: &str) -> String {
+    format!("harness_pipeline_runs_total{{pipeline=\"{pipeline}\",result=\"{result}\"}}")
+}
+
+/// The counter of triggers that failed so.
+pub(super) fn failed(pipeline: &str, reason: &str) -> String {
+    format!(
+        "harness_pipeline_trigger_failures_total{{pipeline=\"{pipeline}\",reason=\"{reason}\"}}"
+    )
+}
+
+/// The counter of due times that were missed so.
+pub(super) fn missed(pipeline: &str, reason: &str) -> String {
+    format!(
+        "harness_pipeline_schedules_missed_total{{pipeline=\"{pipeline}\",reason=\"{reason}\"}}"
+    )
+}
