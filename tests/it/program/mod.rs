@@ -5,6 +5,7 @@
 mod exporter;
 mod ledger;
 mod odd_answers;
+mod process;
 mod reading_faults;
 mod scrape;
 mod support;
