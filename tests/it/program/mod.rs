@@ -2,11 +2,14 @@
 //! Harness in this process. What it shows, what it did and what it remembers are compared at the
 //! end of every test.
 
+mod by_hand;
+mod due_times;
 mod exporter;
 mod ledger;
 mod odd_answers;
 mod process;
 mod reading_faults;
+mod refusals;
 mod scrape;
 mod support;
 mod trigger_faults;

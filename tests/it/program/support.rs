@@ -133,6 +133,11 @@ impl Setup {
         self
     }
 
+    pub(super) fn without_flags(mut self) -> Self {
+        self.flags.clear();
+        self
+    }
+
     pub(super) fn flags(&self) -> &[String] {
         &self.flags
     }
