@@ -25,7 +25,9 @@ use crate::board::Board;
 use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
 use crate::harness::{Client, TriggerCall};
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
-use crate::model::{AccountName, Answered, Change, EventAnswer, Fact, Run, RunId, TriggerAnswer};
+use crate::model::{
+    AccountName, Answered, Change, EventAnswer, Fact, Mono, Run, RunId, TriggerAnswer,
+};
 use crate::run::UnknownWord;
 use crate::store::{self, Batch, Writer};
 use crate::web::{TriggerReply, TriggerRequest};
@@ -94,6 +96,12 @@ struct Driver {
     save_again: Option<tokio::time::Instant>,
     words: HashSet<String>,
     stopping: bool,
+}
+
+/// What [`Parts::pulse`] is where the loop turns at `now`.
+#[must_use]
+pub fn pulse_at(now: Mono) -> u64 {
+    u64::try_from(now.0.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Runs until `stop` resolves and everything under way has been saved.
@@ -168,8 +176,7 @@ impl Driver {
         let now = self.parts.clock.now();
         self.parts.engine.advance(now);
         self.parts.own.tick(Loop::Driver, now.wall);
-        let pulse = u64::try_from(now.mono.0.as_millis()).unwrap_or(u64::MAX);
-        self.parts.pulse.store(pulse, Ordering::Relaxed);
+        self.parts.pulse.store(pulse_at(now.mono), Ordering::Relaxed);
         for effect in self.parts.engine.effects() {
             match self.turns.gathering().add(effect) {
                 Some(Effect::ReadEvent(read)) => self.read(read),
