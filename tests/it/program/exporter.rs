@@ -185,6 +185,11 @@ impl Drop for Exporter {
         }
         if std::thread::panicking() {
             eprintln!("---- the exporter's output\n{}", self.output());
+            if let Some((_, last)) = &self.last {
+                let shown = last.text.lines().filter(|line| !line.starts_with('#'));
+                let told: Vec<_> = shown.filter(|line| !line.ends_with(" 0")).collect();
+                eprintln!("---- the last scrape\n{}", told.join("\n"));
+            }
         } else {
             assert!(self.finished, "a test must end with finish()");
         }

@@ -31,7 +31,7 @@ async fn fault_26_killed_in_the_middle_of_three_runs() {
     exporter.trigger("accepted").await;
     exporter.trigger("executing").await;
     let executing = r#"harness_pipeline_active_runs{pipeline="executing",state="executing"}"#;
-    let accepted = r#"harness_trigger_processing_seconds_count"#;
+    let accepted = "harness_trigger_processing_seconds_count";
     exporter
         .eventually("all on their way", |m| m.value(executing) == 1 && m.value(accepted) == 1)
         .await;
@@ -101,7 +101,7 @@ async fn fault_30_told_to_end_with_fifty_runs_in_flight() {
     let mut world = world(60.0);
     let mut setup = Setup::new("unknown yet");
     for name in &names {
-        pipeline(&mut world, name).will(Script::show("Running").then(2 * MINUTE, "Success"));
+        pipeline(&mut world, name).will(Script::show("Running").then(3 * MINUTE, "Success"));
         setup = setup.pipeline(name, "every: 1s, align: epoch");
     }
     let simulator = serve(world);
