@@ -9,7 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::exporter::Exporter;
-use super::support::{ACCOUNT, Setup, calls, pipeline, serve, until, world};
+use super::support::{ACCOUNT, Setup, calls, ended, failed, pipeline, serve, until, world};
 
 /// A Harness with one pipeline, `nightly`, and an exporter that starts it when asked.
 async fn one_pipeline() -> (Simulator, Exporter) {
@@ -256,5 +256,28 @@ async fn a_webhook_under_way_at_the_end_is_waited_for() {
     let m = exporter.eventually("its end", |m| m.sum("harness_pipeline_runs_total") > 0).await;
     assert_eq!(m.sum("harness_pipeline_trigger_failures_total"), 0, "its answer was waited for");
     assert_eq!(simulator.world().ledger.len(), 1);
+    exporter.finish(&simulator).await;
+}
+
+/// One webhook is never answered, one was throttled: the first ends the wait by its timeout, the
+/// second is left to the next process.
+#[tokio::test]
+async fn told_to_end_it_waits_no_longer_than_a_call_may_take() {
+    let mut world = world(600.0);
+    pipeline(&mut world, "hangs");
+    pipeline(&mut world, "throttled");
+    let simulator = serve(world);
+    let mut exporter = Setup::of(&simulator).start_with(["hangs", "throttled"], "").await;
+    fail_next(&simulator, Fault::After(Answer::Never));
+    exporter.trigger("hangs").await;
+    until("the webhook", async || (!simulator.world().ledger.is_empty()).then_some(())).await;
+    fail_next(&simulator, Fault::Before(Answer::Status { code: 429, retry_after: Some(60) }));
+    exporter.trigger("throttled").await;
+    exporter.eventually("429", |m| m.value("harness_api_throttled_total") == 1).await;
+    exporter.restart().await;
+    let good = ended("throttled", "success");
+    let m = exporter.eventually("its end", |m| m.value(&good) == 1).await;
+    assert_eq!(m.value(&failed("hangs", "unconfirmed")), 1);
+    assert_eq!(simulator.world().ledger.len(), 3);
     exporter.finish(&simulator).await;
 }
