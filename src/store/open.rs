@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::model::Wall;
@@ -215,6 +216,9 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
         // Without the flag for URIs, in which a path could mean something else.
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(BUSY)?;
+        // Else SQLite plans a statement anew whenever a limit or a flag is bound to it: half of all
+        // the time that saving took.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // NORMAL may lose the last commits with the power, and what was sent is then sent again.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", false)?;
