@@ -7,13 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    ActiveState, Change, EventDetails, EventId, ExecutionId, FailureType, Now, Outcome, Phase,
-    Reason, ReportedStages, Run, RunResult, Status, Summary, TriggerClass, TriggerStatus, Wall,
+    ActiveState, Change, EventDetails, EventId, ExecutionId, FailureType, LONGEST_DURATION, Now,
+    Outcome, Phase, Reason, ReportedStages, Run, RunResult, Status, Summary, TriggerClass,
+    TriggerStatus, Wall,
 };
 use crate::stages;
-
-/// The longest duration that is believed, in milliseconds: Harness' longest timeout is 35 days.
-pub const LONGEST_DURATION: i64 = 400 * DAY;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
