@@ -7,7 +7,7 @@
 //! What it refuses: to begin with nothing where there was something, to work on what is damaged,
 //! foreign or of a newer version, and to share a file with a second process.
 //!
-//! The schema and the texts of SQL ([`sql`]) are such that PostgreSQL takes them as they are.
+//! The schema and the texts of SQL (`sql`) are such that PostgreSQL takes them as they are.
 
 mod load;
 mod location;
