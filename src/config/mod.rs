@@ -1,6 +1,6 @@
 //! The configuration, in a form that has no invalid states.
 //!
-//! What a user writes is read by [`load`], which finds every problem of a file at once and names
+//! What a user writes is read by [`load()`], which finds every problem of a file at once and names
 //! its place. Nothing here opens a secret: a [`SecretSource`] says where one is to be read.
 
 mod account;
