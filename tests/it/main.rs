@@ -1,1 +1,3 @@
-//! x
+//! The program against its surroundings, each module one of them.
+
+mod simulation;
