@@ -103,11 +103,22 @@ impl World {
         }
         self.release(turn)?;
         self.commit()?;
+        let Some(process) = &self.process else { return Ok(()) };
+        if !process.writable {
+            // Not at once: what has just been let out must not be followed by a burst.
+            let life = self.life;
+            self.after(SECOND, Event::Recovered { life });
+        }
+        self.turn(Vec::new())
+    }
+
+    pub(super) fn store_recovers(&mut self) -> Held {
         let Some(process) = &mut self.process else { return Ok(()) };
-        let recovered = process.pending.is_empty() && !process.writable;
-        process.writable |= recovered;
-        let input = Input::StoreWritable { writable: true };
-        self.turn(if recovered { vec![input] } else { Vec::new() })
+        if process.writable || !process.pending.is_empty() {
+            return Ok(());
+        }
+        process.writable = true;
+        self.turn(vec![Input::StoreWritable { writable: true }])
     }
 
     /// The transaction itself: all or nothing, and what holds after it.

@@ -44,6 +44,10 @@ pub(super) enum Event {
     Again {
         life: u32,
     },
+    /// The store has worked for a while.
+    Recovered {
+        life: u32,
+    },
     Wake {
         life: u32,
     },
@@ -205,6 +209,7 @@ impl World {
             Event::Commit { life, works } if alive(life) => self.commit_ends(works),
             Event::Slow { life, commit } if alive(life) => self.commit_is_slow(commit),
             Event::Again { life } if alive(life) => self.commit(),
+            Event::Recovered { life } if alive(life) => self.store_recovers(),
             Event::Wake { life } if alive(life) => self.turn(Vec::new()),
             Event::Ask if self.process.is_some() => self.ask(),
             Event::Step(by) => {
