@@ -328,3 +328,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! A past life taken up.
+
+use super::bench::*;
+use crate::model::*;
+
+#[test]
+fn what_was_handled_stays_handled_when_the_clock_is_set_back_over_a_pause() {
+    let mut bench = Bench::new([pipeline("p")]);
+    bench.pass(mins(1));
+    bench.webhook_is(NEVER_LEFT);
+    assert_eq!(bench.rows[&PipelineName::new("p")].mark.handled_until, Wall(START + 60_000));
+    bench.edit(|p| p.paused = true);
+    bench.restart();
+    bench.wall_moves(-3_600_000);
+    bench.edit(|p| p.paused = false);
+    bench.restart();
+    let handled = bench.rows[&PipelineName::new("p")].mark.handled_until;
+    assert_eq!(handled, Wall(START + 60_000), "else its slots would fire a second time");
+}
