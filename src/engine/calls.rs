@@ -45,6 +45,9 @@ impl Engine {
             return;
         }
         let config = pipeline.config.clone();
+        if due.after(config.start_deadline) < now.wall {
+            return self.missed(place, MissedReason::Late, 1, due);
+        }
         let id = RunId::of_slot(&config.name, due, 1);
         let mut active = Active::new(id.clone(), &config, place, now);
         active.run.origin = Origin::Schedule;
