@@ -8,7 +8,7 @@ use std::time::Duration;
 use harness_exporter::config::{Concurrency, Config};
 use harness_exporter::engine::{Effect, Engine, Input, Reply, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Fact, Phase, PipelineName, Restored, Run, TriggerAnswer,
+    AccountName, Fact, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
 };
 use harness_exporter::run::UnknownWord;
 use harness_exporter::schedule::Schedule;
@@ -47,6 +47,8 @@ pub(super) struct Process {
     /// What `/metrics` shows.
     pub(super) board: Store,
     waiting: u64,
+    /// The latest time of the wall clock at which it was there.
+    seen: Wall,
     wakes_at: Option<u64>,
 }
 
@@ -98,6 +100,7 @@ impl World {
             rests: HashMap::new(),
             board,
             waiting: 0,
+            seen: now.wall,
             wakes_at: None,
         });
         if self.rng.per_mille(500) {
@@ -231,9 +234,11 @@ impl World {
         process.engine.advance(now);
         let wake = process.engine.wake_at(now);
         invariants::waking_makes_progress(wake.is_none_or(|at| at > now.mono))?;
-        let stopping = process.stopping;
-        for regime in self.regimes.values_mut().filter(|_| !stopping) {
-            regime.seen = regime.seen.max(now.wall);
+        if !process.stopping {
+            process.seen = process.seen.max(now.wall);
+            for regime in self.regimes.values_mut() {
+                regime.seen = regime.seen.max(now.wall);
+            }
         }
         self.take_effects()?;
         let Some(wakes_at) = wake.map(|at| self.at + self.until(at)) else {
@@ -252,7 +257,8 @@ impl World {
     fn rest_of_turn(&mut self, wakes: bool) -> Held {
         if let Some(process) = &self.process {
             let open = process.engine.active_runs().next().is_some() || process.waiting > 0;
-            let comes = wakes || process.calls > 0 || !process.pending.is_empty();
+            let saves = !process.pending.is_empty() || !process.writable;
+            let comes = wakes || process.calls > 0 || saves;
             invariants::nothing_is_forgotten(!open || comes || process.stopping)?;
             if process.pending.is_empty() {
                 self.the_schedule_balances_now()?;
@@ -326,14 +332,14 @@ impl World {
     pub(super) fn note_schedule(&mut self, fact: &Fact) {
         let Fact::Loaded(row) = fact else { return };
         let name: PipelineName = row.name.clone();
-        let now = self.now().wall;
+        let seen = self.process.as_ref().map_or_else(Wall::default, |process| process.seen);
         let regime: &mut Regime = self.regimes.entry(name).or_default();
         let schedule = row.schedule.parse().ok().filter(|_| !row.paused);
         *regime = Regime {
             closed: regime.count(row.mark.handled_until),
             due_times: schedule.map(|schedule: Schedule| schedule.due_times(&row.name)),
             start: row.mark.handled_until,
-            seen: row.mark.handled_until.max(now),
+            seen: row.mark.handled_until.max(seen),
         };
     }
 }
