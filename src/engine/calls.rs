@@ -83,7 +83,7 @@ impl Engine {
         };
         let version = active.version;
         let run = Arc::new(active.run.clone());
-        let due = run.due.filter(|_| active.attempts == 0);
+        let due = run.due.filter(|_| change == Change::Begun);
         let payload = run.payload.clone().unwrap_or_else(|| config.payload.clone());
         let mark = active
             .place
