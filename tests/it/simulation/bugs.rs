@@ -56,7 +56,7 @@ pub(super) enum Bug {
 const PLANTED: &[(Bug, &str)] = &[
     (Bug::SendBeforeSave, "saved_before_sent"),
     (Bug::SendAfterFailure, "saved_before_sent"),
-    (Bug::FailureUntold, "every_run_ends_once"),
+    (Bug::FailureUntold, "schedule_balances"),
     (Bug::RetryApart, "schedule_balances"),
     (Bug::ResendOnRestore, "at_most_one_accepted_webhook_per_slot_and_attempt"),
     (Bug::ForgetLastSlot, "a_slot_is_begun_once"),

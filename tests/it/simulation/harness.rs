@@ -49,7 +49,6 @@ pub(super) enum Fate {
 
 #[derive(Clone, Debug)]
 pub(super) struct Receipt {
-    pub(super) at: u64,
     pub(super) fate: Fate,
 }
 
@@ -143,7 +142,7 @@ impl Harness {
         rng: &mut Rng,
     ) -> (Answered<TriggerAnswer>, u64) {
         let (fate, answer, code, took) = self.judge(send, at, rng);
-        self.receipts.entry(send.run.clone()).or_default().push(Receipt { at, fate });
+        self.receipts.entry(send.run.clone()).or_default().push(Receipt { fate });
         (self.answered(answer, code, took), took)
     }
 

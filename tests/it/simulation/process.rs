@@ -10,7 +10,6 @@ use harness_exporter::engine::{Effect, Engine, Input, Reply, SendTrigger};
 use harness_exporter::model::{
     AccountName, Fact, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
 };
-use harness_exporter::run::UnknownWord;
 use harness_exporter::schedule::Schedule;
 
 use super::bugs::Bug;
@@ -284,11 +283,7 @@ impl World {
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
                 Effect::ReadEvent(read) => reads.push(read),
-                Effect::UnknownWord { run, word } => {
-                    let (UnknownWord::Execution(word) | UnknownWord::Trigger(word)) = word;
-                    assert!(!word.is_empty(), "no word is no unknown word");
-                    self.strange.insert(run);
-                }
+                Effect::UnknownWord { .. } => {}
             }
         }
         for read in reads {

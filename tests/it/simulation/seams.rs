@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use harness_exporter::engine::{Input, ReadEvent, Reply, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Change, EventAnswer, EventId, Fact, RunId, Status, TriggerAnswer,
+    AccountName, Change, EventAnswer, EventId, Fact, RunId, Status, TriggerAnswer, TriggerClass,
+    TriggerStatus,
 };
 use harness_exporter::totals;
 
@@ -66,8 +67,9 @@ impl World {
         process.committing = true;
         process.commits += 1;
         let (life, commit) = (self.life, process.commits);
-        let fails = !self.resting && self.rng.per_mille(self.plan.failing_commits);
         let slow = !self.resting && self.rng.per_mille(self.plan.slow_commits);
+        let failing = if slow { 400 } else { self.plan.failing_commits };
+        let fails = !self.resting && self.rng.per_mille(failing);
         let takes = if slow { self.rng.below(20 * SECOND) } else { self.rng.below(LONG) };
         self.after(takes, Event::Commit { life, works: !fails });
         if takes > LONG {
@@ -294,6 +296,9 @@ impl World {
         }
         self.count_call(&read.account)?;
         let (answered, took) = self.harness.read(&read, self.at, &mut self.rng);
+        if says_something_unknown(&answered.answer) {
+            self.strange.insert(read.run.clone());
+        }
         let input = Input::EventRead { run: read.run, answered };
         let life = self.life;
         self.after(took, Event::Input { life, input });
@@ -333,4 +338,11 @@ impl World {
         }
         Some(input)
     }
+}
+
+fn says_something_unknown(answer: &EventAnswer) -> bool {
+    let EventAnswer::Details(details) = answer else { return false };
+    let word = details.summary.as_ref().map_or("", |summary| &summary.status);
+    TriggerStatus::of(&details.status) == TriggerClass::Unknown
+        || (!word.is_empty() && Status::of(word) == Status::Unknown)
 }

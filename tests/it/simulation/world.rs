@@ -71,7 +71,7 @@ pub(super) struct World {
     pub(super) regimes: BTreeMap<PipelineName, Regime>,
     /// What the last process showed.
     pub(super) shown: BTreeMap<(Owner, Key), i64>,
-    /// Runs in which an unknown word was met.
+    /// Runs of which Harness has said something that is in none of our tables.
     pub(super) strange: BTreeSet<RunId>,
     pub(super) met: Met,
     pub(super) resting: bool,
@@ -183,12 +183,12 @@ impl World {
 
     fn judge(&mut self) -> Held {
         invariants::every_run_ends_once(&self.store)?;
-        invariants::ledger_accounted(&self.store, &self.harness)?;
         for run in &self.strange {
             if let Some(run) = self.store.runs.get(run) {
                 invariants::unknown_words_are_followed(run, &self.harness)?;
             }
         }
+        invariants::ledger_accounted(&self.store, &self.harness)?;
         for run in self.store.runs.values() {
             self.met.insert(format!("{:?}", run.outcome));
             self.met.extend(run.reason.map(|reason| format!("{reason:?}")));
