@@ -135,6 +135,8 @@ impl Engine {
         let account = active.run.account.clone();
         if let Some(account) = self.accounts.get_mut(&account) {
             if asked {
+                // It would else stand in its own way where the caps count what has been sent.
+                account.forget(id);
                 account.fresh.insert((now.wall, now.mono, Job::Run(id.clone())));
             } else {
                 account.resends.insert((now.mono, id.clone()));

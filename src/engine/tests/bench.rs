@@ -17,6 +17,9 @@ use crate::schedule::{Align, Schedule};
 /// 2025-11-24T16:00:00Z, at which everything here is due that is due by the minute.
 pub(super) const START: i64 = 1_764_000_000_000;
 
+/// What the other clock shows then.
+const ORIGIN: Mono = Mono(hours(1000 * 24));
+
 pub(super) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -71,7 +74,9 @@ fn account() -> Account {
 
 pub(super) struct Bench {
     engine: Engine,
-    pub(super) now: Now,
+    now: Now,
+    /// By how much the wall clock was set, in milliseconds.
+    set_by: i64,
     pub(super) config: Config,
     pub(super) runs: BTreeMap<RunId, Arc<Run>>,
     pub(super) rows: BTreeMap<PipelineName, StoredPipeline>,
@@ -113,7 +118,8 @@ impl Bench {
         };
         let mut bench = Self {
             engine: Engine::new(&config, 1),
-            now: Now { wall: Wall(START), mono: Mono(hours(1000 * 24)) },
+            now: Now { wall: Wall(START), mono: ORIGIN },
+            set_by: 0,
             config,
             runs: BTreeMap::new(),
             rows: BTreeMap::new(),
@@ -138,8 +144,7 @@ impl Bench {
         self.sent.clear();
         self.reads.clear();
         self.missed.clear();
-        self.now.wall = self.now.wall.after(down);
-        self.now.mono = self.now.mono.after(down);
+        self.move_to(self.now.mono.after(down));
         self.start();
     }
 
@@ -251,13 +256,13 @@ impl Bench {
     }
 
     fn move_to(&mut self, mono: Mono) {
-        self.now.wall = self.now.wall.after(mono.since(self.now.mono));
-        self.now.mono = mono;
+        self.now = Now { wall: Wall(START + self.set_by).after(mono.since(ORIGIN)), mono };
     }
 
     /// The wall clock is set, or the machine slept: the other clock has not moved.
     pub(super) fn wall_moves(&mut self, millis: i64) {
-        self.now.wall = Wall(self.now.wall.0 + millis);
+        self.set_by += millis;
+        self.move_to(self.now.mono);
         self.turn(Vec::new());
     }
 

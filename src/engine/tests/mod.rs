@@ -2,5 +2,5 @@
 
 mod begin;
 mod bench;
-
+mod follow;
 mod restart;
