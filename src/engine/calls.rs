@@ -132,7 +132,9 @@ impl Engine {
         let Some(active) = self.take_back(id, now) else { return };
         let asked = active.run.origin == Origin::Manual && active.attempts == 0;
         active.run.phase = if asked { Phase::Due } else { Phase::Waiting };
-        let account = active.run.account.clone();
+        let (account, deadline) = (active.run.account.clone(), active.start_deadline);
+        // It may have passed while the run was being saved, and was then not heeded.
+        self.timers.insert((deadline, Timer::StartDeadline(id.clone())));
         if let Some(account) = self.accounts.get_mut(&account) {
             if asked {
                 // It would else stand in its own way where the caps count what has been sent.

@@ -264,3 +264,19 @@ fn after_a_stop_nothing_new_begins_and_answers_are_still_taken() {
     assert!(bench.sent.is_empty() && bench.reads.is_empty() && bench.missed.is_empty());
     assert_eq!(bench.newest().phase, Phase::Accepted);
 }
+
+#[test]
+fn a_sending_that_is_found_unsaved_after_the_deadline_is_not_tried_again() {
+    let manual = |name| crate::config::Pipeline { schedule: None, ..pipeline(name) };
+    let mut bench = Bench::limited(|a| a.max_active_runs = 1, [manual("p"), manual("q")]);
+    bench.ask("q");
+    let Reply::Begun(run) = bench.ask("p") else { panic!("not begun") };
+    bench.pass(mins(5) - secs(1));
+    bench.webhook_is(TriggerAnswer::Refused { reason: Reason::Forbidden, message: NO_MESSAGE });
+    assert_eq!(bench.sent.remove(0).run, run);
+    bench.pass(secs(2));
+    let sending = vec![run.clone()];
+    bench.handle(crate::engine::Input::NotSaved { begun: Vec::new(), sending });
+    assert!(bench.sent.is_empty(), "its deadline passed while it was being saved");
+    assert_eq!(bench.runs[&run].reason, Some(Reason::NotSent));
+}
