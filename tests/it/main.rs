@@ -1,3 +1,4 @@
 //! The program against its surroundings, each module one of them.
 
+#[cfg(test)]
 mod simulation;

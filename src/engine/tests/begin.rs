@@ -10,7 +10,7 @@ fn allow(name: &str) -> crate::config::Pipeline {
 }
 
 fn hourly(name: &str) -> crate::config::Pipeline {
-    crate::config::Pipeline { schedule: every(hours(1)), ..pipeline(name) }
+    crate::config::Pipeline { schedule: Some(every(hours(1))), ..pipeline(name) }
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn what_holds_back_a_due_time_until_its_deadline_is_the_reason_why_it_is_missed(
     for (limit, reason) in limits {
         let quick = |name| crate::config::Pipeline {
             start_deadline: secs(20),
-            schedule: every(mins(10)),
+            schedule: Some(every(mins(10))),
             ..allow(name)
         };
         let mut bench = Bench::limited(limit, [quick("p"), quick("q")]);
@@ -271,7 +271,7 @@ fn a_sending_that_is_found_unsaved_after_the_deadline_is_not_tried_again() {
     let mut bench = Bench::limited(|a| a.max_active_runs = 1, [manual("p"), manual("q")]);
     bench.ask("q");
     let Reply::Begun(run) = bench.ask("p") else { panic!("not begun") };
-    bench.pass(mins(5) - secs(1));
+    bench.pass(secs(5 * 60 - 1));
     bench.webhook_is(TriggerAnswer::Refused { reason: Reason::Forbidden, message: NO_MESSAGE });
     assert_eq!(bench.sent.remove(0).run, run);
     bench.pass(secs(2));

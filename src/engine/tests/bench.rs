@@ -42,7 +42,7 @@ pub(super) fn pipeline(name: &str) -> Pipeline {
         pipeline: name.to_owned(),
         trigger: "exporter".to_owned(),
         webhook: Webhook::Auto,
-        schedule: Some(Schedule { every: mins(1), align: Align::Epoch }),
+        schedule: Some(every(mins(1))),
         schedule_text: "every 1m".to_owned(),
         start_deadline: mins(5),
         concurrency: Concurrency::Forbid,
@@ -55,8 +55,8 @@ pub(super) fn pipeline(name: &str) -> Pipeline {
     }
 }
 
-pub(super) fn every(every: Duration) -> Option<Schedule> {
-    Some(Schedule { every, align: Align::Epoch })
+pub(super) const fn every(every: Duration) -> Schedule {
+    Schedule { every, align: Align::Epoch }
 }
 
 fn account() -> Account {
@@ -187,7 +187,9 @@ impl Bench {
         if self.store_fails && !sends.is_empty() {
             return self.not_saved(facts);
         }
-        facts.iter().for_each(|fact| self.save(fact));
+        for fact in &facts {
+            self.save(fact);
+        }
         self.sent.append(&mut sends);
     }
 
@@ -264,10 +266,6 @@ impl Bench {
         self.set_by += millis;
         self.move_to(self.now.mono);
         self.turn(Vec::new());
-    }
-
-    pub(super) fn wake_at(&self) -> Option<Mono> {
-        self.engine.wake_at(self.now)
     }
 
     /// The oldest webhook is answered.

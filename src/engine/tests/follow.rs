@@ -149,10 +149,10 @@ fn an_execution_that_has_aged_out_is_lost_after_its_deadline_and_an_hour() {
 
 #[test]
 fn expired_after_24_hours_holds_forbid_all_along_and_ends_as_timeout() {
-    let mut bench = Bench::new([Pipeline { schedule: every(hours(1)), ..pipeline("p") }]);
+    let mut bench = Bench::new([Pipeline { schedule: Some(every(hours(1))), ..pipeline("p") }]);
     bench.pass(hours(1));
     bench.webhook_is_accepted();
-    bench.pass_with(hours(24) - mins(1), |_| Some(execution("Running")));
+    bench.pass_with(mins(24 * 60 - 1), |_| Some(execution("Running")));
     assert_eq!(bench.missed, [(MissedReason::StillRunning, 1); 23]);
     bench.pass_with(secs(59), |_| Some(execution("Expired")));
     assert_eq!(bench.newest().result, Some(RunResult::Timeout));

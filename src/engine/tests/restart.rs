@@ -45,7 +45,7 @@ fn a_waiting_run_whose_deadline_is_over_is_not_sent() {
 
 #[test]
 fn a_run_found_in_sending_is_unconfirmed_at_once_and_never_sent() {
-    let mut bench = Bench::new([Pipeline { schedule: every(mins(10)), ..pipeline("p") }]);
+    let mut bench = Bench::new([Pipeline { schedule: Some(every(mins(10))), ..pipeline("p") }]);
     bench.pass(mins(10));
     assert_eq!(bench.newest().phase, Phase::Sending);
     bench.restart();
@@ -87,7 +87,7 @@ fn of_the_due_times_while_it_was_down_the_newest_is_sent_if_it_is_not_too_old() 
     for (interval, down, sent, missed) in
         [(mins(1), mins(10), 1, 9), (mins(10), mins(16), 0, 1), (mins(10), mins(11), 1, 0)]
     {
-        let mut bench = Bench::new([Pipeline { schedule: every(interval), ..pipeline("p") }]);
+        let mut bench = Bench::new([Pipeline { schedule: Some(every(interval)), ..pipeline("p") }]);
         bench.restart_after(down);
         let down: u64 = bench
             .missed
@@ -118,7 +118,7 @@ fn what_was_owed_is_sent_or_missed() {
 #[test]
 fn an_edited_schedule_fires_nothing_and_what_was_due_by_the_old_one_is_missed() {
     let mut bench = Bench::new([pipeline("p")]);
-    bench.edit(|p| p.schedule = every(secs(7)));
+    bench.edit(|p| p.schedule = Some(every(secs(7))));
     bench.restart_after(secs(150));
     assert!(bench.sent.is_empty());
     assert_eq!(bench.missed, [(MissedReason::ExporterDown, 2)]);

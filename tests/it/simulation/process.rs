@@ -8,7 +8,7 @@ use std::time::Duration;
 use harness_exporter::config::{Concurrency, Config};
 use harness_exporter::engine::{Effect, Engine, Input, Reply, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Fact, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
+    AccountName, Fact, Now, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
 };
 use harness_exporter::schedule::Schedule;
 
@@ -84,10 +84,18 @@ impl World {
             let mark = self.store.pipelines.get(name).map(|row| row.mark.handled_until);
             regime.seen = mark.unwrap_or_default().max(regime.start);
         }
+        self.process = Some(self.born(now));
+        if self.rng.per_mille(500) {
+            self.take_effects()?;
+        }
+        self.turn(Vec::new())
+    }
+
+    fn born(&mut self, now: Now) -> Process {
         let mut engine = Engine::new(&self.engine_config(), self.rng.next());
         engine.restore(&self.restored(), now);
         let board = Store { totals: self.store.totals.clone(), ..Store::default() };
-        self.process = Some(Process {
+        Process {
             engine,
             pending: VecDeque::new(),
             commits: 0,
@@ -101,11 +109,7 @@ impl World {
             waiting: 0,
             seen: now.wall,
             wakes_at: None,
-        });
-        if self.rng.per_mille(500) {
-            self.take_effects()?;
         }
-        self.turn(Vec::new())
     }
 
     /// The config as the engine gets it: the plan's, unless that is where the bug is.
@@ -275,7 +279,7 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::Fact(Fact::Waiting(count)) => process.waiting = count,
-                Effect::Fact(Fact::Next { .. }) => {}
+                Effect::Fact(Fact::Next { .. }) | Effect::UnknownWord { .. } => {}
                 Effect::Fact(fact) => turn.facts.push(fact),
                 Effect::SendTrigger(send) => {
                     process.calls += 1;
@@ -283,7 +287,6 @@ impl World {
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
                 Effect::ReadEvent(read) => reads.push(read),
-                Effect::UnknownWord { .. } => {}
             }
         }
         for read in reads {

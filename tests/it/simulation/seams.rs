@@ -39,7 +39,7 @@ impl World {
             }
         }
         if self.bug == Some(Bug::ShowBeforeSave) {
-            self.show(&turn.facts)?;
+            self.show(&turn.facts);
         }
         if self.bug == Some(Bug::ReplyBeforeSave) {
             self.reply(std::mem::take(&mut turn.replies))?;
@@ -55,14 +55,15 @@ impl World {
         if saves || !turn.replies.is_empty() {
             process.pending.push_back(turn);
         }
-        self.commit()
+        self.commit();
+        Ok(())
     }
 
     /// Begins to save the oldest turn, unless one is being saved.
-    pub(super) fn commit(&mut self) -> Held {
-        let Some(process) = &mut self.process else { return Ok(()) };
+    pub(super) fn commit(&mut self) {
+        let Some(process) = &mut self.process else { return };
         if process.committing || process.pending.is_empty() {
-            return Ok(());
+            return;
         }
         process.committing = true;
         process.commits += 1;
@@ -75,7 +76,6 @@ impl World {
         if takes > LONG {
             self.after(LONG, Event::Slow { life, commit });
         }
-        Ok(())
     }
 
     pub(super) fn commit_is_slow(&mut self, commit: u64) -> Held {
@@ -104,7 +104,7 @@ impl World {
             return Ok(());
         }
         self.release(turn)?;
-        self.commit()?;
+        self.commit();
         let Some(process) = &self.process else { return Ok(()) };
         if !process.writable {
             // Not at once: what has just been let out must not be followed by a burst.
@@ -231,17 +231,17 @@ impl World {
     /// What a saved turn lets out.
     fn release(&mut self, turn: Turn) -> Held {
         if self.bug != Some(Bug::ShowBeforeSave) {
-            self.show(&turn.facts)?;
+            self.show(&turn.facts);
         }
         self.reply(turn.replies)?;
         self.send(turn.sends)
     }
 
-    fn show(&mut self, facts: &[Fact]) -> Held {
-        if let Some(process) = &mut self.process {
-            facts.iter().for_each(|fact| process.board.count(fact));
+    fn show(&mut self, facts: &[Fact]) {
+        let Some(process) = &mut self.process else { return };
+        for fact in facts {
+            process.board.count(fact);
         }
-        Ok(())
     }
 
     fn reply(&mut self, replies: Vec<(u64, Reply)>) -> Held {

@@ -208,7 +208,10 @@ impl World {
             Event::Input { life, input } if alive(life) => self.input(input),
             Event::Commit { life, works } if alive(life) => self.commit_ends(works),
             Event::Slow { life, commit } if alive(life) => self.commit_is_slow(commit),
-            Event::Again { life } if alive(life) => self.commit(),
+            Event::Again { life } if alive(life) => {
+                self.commit();
+                Ok(())
+            }
             Event::Recovered { life } if alive(life) => self.store_recovers(),
             Event::Wake { life } if alive(life) => self.turn(Vec::new()),
             Event::Ask if self.process.is_some() => self.ask(),
