@@ -191,7 +191,9 @@ pub(super) fn unknown_words_are_followed(run: &Run, harness: &Harness) -> Held {
     let by_deadline = reason == Some(Reason::Deadline) || run.result == Some(RunResult::Lost);
     let event = run.event.as_ref().and_then(|event| harness.events.get(event));
     let refused = event.is_some_and(|event| event.refused.is_some()) && reason.is_some();
-    let holds = by_deadline || refused || tells_the_truth(run, harness);
+    // Killed before the event was saved: then nobody is there to follow it.
+    let unsaved = reason == Some(Reason::Unconfirmed) && run.event.is_none();
+    let holds = by_deadline || refused || unsaved || tells_the_truth(run, harness);
     hold("unknown_words_are_followed", holds, || format!("{run:?}"))
 }
 
