@@ -105,7 +105,8 @@ pub async fn run(
     drop(restored);
 
     let heartbeat = Arc::new(AtomicI64::new(clock.now().wall.0));
-    let pulse = Arc::new(AtomicU64::new(0));
+    // Alive from the first request on, which may come before the loop's first turn.
+    let pulse = Arc::new(AtomicU64::new(driver::pulse_at(clock.now().mono)));
     let (answers, saved) = mpsc::channel(16);
     let writer =
         Writer::start(store, config.storage.retention, driver::wall, heartbeat.clone(), answers)

@@ -22,6 +22,9 @@ use crate::model::{
 /// The largest body that is read, counted after decompression.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
 
+/// What a body is read into, so much at a time.
+const BLOCK: usize = 16 * 1024;
+
 /// A server that takes longer than this to take a connection is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -300,15 +303,33 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> 
 }
 
 async fn read_body(mut response: Response, secrets: &Secrets) -> Body {
-    let mut whole = Vec::new();
+    let mut blocks = Vec::new();
+    let mut length = 0;
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if whole.len() + chunk.len() > LARGEST_BODY => return Body::TooLarge,
-            Ok(Some(chunk)) => whole.extend_from_slice(&chunk),
-            Ok(None) => return Body::Whole(whole),
+            Ok(Some(piece)) if length + piece.len() > LARGEST_BODY => return Body::TooLarge,
+            Ok(Some(piece)) => {
+                length += piece.len();
+                append(&mut blocks, &piece);
+            }
+            Ok(None) => return Body::Whole(blocks.concat()),
             Err(error) if error.is_timeout() => return Body::Stalled(explain(error, secrets)),
             Err(error) => return Body::Broken(explain(error, secrets)),
         }
+    }
+}
+
+/// Fills blocks of one size. One buffer that doubles as it grows would take up to three times the
+/// room, and the pieces as they come in without end would take many times theirs.
+fn append(blocks: &mut Vec<Vec<u8>>, mut piece: &[u8]) {
+    while !piece.is_empty() {
+        if blocks.last().is_none_or(|block| block.len() >= BLOCK) {
+            blocks.push(Vec::with_capacity(BLOCK));
+        }
+        let Some(block) = blocks.last_mut() else { return };
+        let (fits, rest) = piece.split_at(piece.len().min(BLOCK.saturating_sub(block.len())));
+        block.extend_from_slice(fits);
+        piece = rest;
     }
 }
 
@@ -338,3 +359,23 @@ fn explain(error: reqwest::Error, secrets: &Secrets) -> String {
 
 #[cfg(test)]
 mod tls_tests;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_any_size_fill_blocks_of_one() {
+        let mut blocks = Vec::new();
+        let whole: Vec<u8> = (0..=u8::MAX).cycle().take(3 * BLOCK + 5).collect();
+        let mut rest = whole.as_slice();
+        for size in [0, 1, BLOCK, 2, BLOCK - 3, BLOCK + 2, usize::MAX] {
+            let (piece, after) = rest.split_at(size.min(rest.len()));
+            append(&mut blocks, piece);
+            rest = after;
+        }
+        let sizes: Vec<_> = blocks.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [BLOCK, BLOCK, BLOCK, 5]);
+        assert_eq!(blocks.concat(), whole);
+    }
+}
