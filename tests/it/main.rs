@@ -9,6 +9,8 @@ mod demo;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod repo;
+#[cfg(test)]
 mod simulator;
 #[cfg(test)]
 mod web;
