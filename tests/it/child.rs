@@ -11,10 +11,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Looks again and again until `look` finds what is looked for; says why it did not, if it never
 /// does.
-pub(crate) async fn eventually<T>(
-    what: &str,
-    mut look: impl AsyncFnMut() -> Result<T, String>,
-) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
     let mut why = String::new();
     let looking = async {
         loop {
@@ -79,7 +76,7 @@ impl Child {
 
     /// The first value that `find` makes of what it says. The test fails where it ends before.
     pub(crate) async fn says<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
-        eventually(&format!("{} says {what}", self.name), async || {
+        until(&format!("{} says {what}", self.name), async || {
             // In this order, lest its last words be missed.
             let ended = self.process.try_wait().expect("its state");
             let said = self.said();
@@ -94,7 +91,7 @@ impl Child {
 
     /// How it ended, once it has.
     pub(crate) async fn ends(&mut self) -> ExitStatus {
-        eventually(&format!("{} ends", self.name), async || {
+        until(&format!("{} ends", self.name), async || {
             self.process.try_wait().expect("its state").ok_or_else(|| self.said())
         })
         .await

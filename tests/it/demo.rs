@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::child::{Child, eventually, exporter};
+use crate::child::{Child, exporter, until};
 
 /// A day in 6 seconds: the run that expires after a day starts within 6 and ends within 13.
 const FLAGS: [&str; 4] = ["demo", "--for=20s", "--speed=14400", "--web.listen-address=127.0.0.1:0"];
@@ -106,7 +106,7 @@ async fn the_demo_shows_every_kind_of_end_and_reaches_nothing() {
         })
         .await;
         // What is printed is on /metrics, or a moment later.
-        eventually(series, async || {
+        until(series, async || {
             let exposition = scrape(&metrics).await?;
             match value(&exposition, words[0], series) {
                 Some(text) if text.parse::<f64>().is_ok_and(|value| value >= 1.0) => Ok(()),

@@ -10,7 +10,7 @@ use harness_exporter::simulator::{Script, Simulator, World};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tempfile::TempDir;
 
-use crate::child::{Child, eventually, exporter};
+use crate::child::{Child, exporter, until};
 
 pub(super) const ACCOUNT_ID: &str = "acme0000000000000000AA";
 
@@ -144,7 +144,7 @@ impl Exporter {
         let url = format!("http://{}/api/v1/pipelines/{name}/trigger", self.address);
         let answer = http().post(url).send().await.unwrap();
         assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap());
-        eventually("the webhook arrives", async || {
+        until("the webhook arrives", async || {
             let received = self.simulator.world().ledger.len();
             if received > before { Ok(()) } else { Err(format!("{received} webhooks")) }
         })
@@ -188,7 +188,7 @@ pub(super) async fn told() -> Exporter {
 }
 
 async fn seen(exporter: &Exporter, end: &str) {
-    eventually(end, async || {
+    until(end, async || {
         let exposition = exporter.scrape().await;
         let found = exposition.lines().any(|line| line.ends_with(end));
         if found { Ok(()) } else { Err(exposition) }

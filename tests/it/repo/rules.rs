@@ -45,7 +45,7 @@ const EDGES: [(&str, &[&str]); 4] = [
 ];
 
 /// The functions that look again and again, and so may wait between two looks.
-const POLLING_HELPERS: [&str; 1] = ["eventually"];
+const POLLING_HELPERS: [&str; 1] = ["until"];
 
 /// Tests that wait, and why.
 const WAITS: [(&str, &str, &str); 2] = [
@@ -157,7 +157,7 @@ fn no_test_is_left_out_and_none_sleeps() {
         }
         let mut function = "";
         for line in source.tests.lines() {
-            function = function_of(line).unwrap_or(function);
+            function = named(line, "fn").unwrap_or(function);
             if !line.contains(sleep) {
                 continue;
             }
@@ -172,11 +172,11 @@ fn no_test_is_left_out_and_none_sleeps() {
     assert_eq!(polled, POLLING_HELPERS.iter().collect(), "a helper that nobody has");
 }
 
-/// The name of the function that begins on this line.
-pub(super) fn function_of(line: &str) -> Option<&str> {
+/// The name of what begins on this line, where that is a `what`: a `fn` say.
+pub(super) fn named<'a>(line: &'a str, what: &str) -> Option<&'a str> {
     let mut words = line.trim_start().split(' ');
     let before = ["pub", "pub(crate)", "pub(super)", "const", "async"];
     let word = words.find(|word| !before.contains(word))?;
-    let name = if word == "fn" { words.next()? } else { return None };
-    name.split(['(', '<']).next()
+    let name = if word == what { words.next()? } else { return None };
+    name.split(['(', '<', ';']).next()
 }
