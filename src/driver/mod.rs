@@ -120,7 +120,7 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> Result<(), Err
                 return Err(Error::NotSaved);
             }
             if driver.turns.is_idle() {
-                return Ok(());
+                return driver.parts.writer.finish().map_err(|_| Error::StoreGone);
             }
         }
         let sleep = tokio::time::sleep(driver.sleep());

@@ -11,7 +11,7 @@ use super::{Active, Effect, Engine, Timer};
 use crate::config::Webhook;
 use crate::limiter::Ticket;
 use crate::model::{
-    Answered, Change, DetailsVersion, EventAnswer, Now, Outcome, Phase, Reason, RunId,
+    ActiveState, Answered, Change, DetailsVersion, EventAnswer, Now, Outcome, Phase, Reason, RunId,
     TriggerAnswer, WebhookVersion,
 };
 use crate::polling::{self, Pace};
@@ -291,7 +291,7 @@ impl Engine {
 fn pace(active: &Active, now: Now) -> Pace {
     let unresolved = active.run.phase != Phase::Executing;
     let long = now.mono.since(active.accepted_at) > polling::PATIENCE_AFTER;
-    if run::waits_for_person(&active.run) || (unresolved && long) {
+    if active.run.active_state() == ActiveState::WaitingPerson || (unresolved && long) {
         Pace::Patient
     } else {
         Pace::Usual
