@@ -69,9 +69,7 @@ impl FromStr for Location {
             Some(("sqlite", path)) if path.starts_with(':') || path.contains(['?', '#', '\0']) => {
                 Err(format!("found something else than the path of a file, {want}"))
             }
-            Some(("sqlite", path)) if names_no_file(path) => {
-                Err(format!("found no path, {want}"))
-            }
+            Some(("sqlite", path)) if names_no_file(path) => Err(format!("found no path, {want}")),
             Some(("sqlite", path)) => Ok(Self::of_file(path)),
             Some(("postgres" | "postgresql", _)) => {
                 Err(format!("PostgreSQL is not supported yet, {want}"))
