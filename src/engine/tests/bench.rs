@@ -51,7 +51,7 @@ pub(super) fn pipeline(name: &str) -> Pipeline {
         queue_deadline: hours(6),
         run_deadline: hours(36 * 24),
         paused: false,
-        polling: Polling::default(),
+        polling: Polling::DEFAULT,
     }
 }
 
@@ -114,7 +114,7 @@ impl Bench {
         let config = Config {
             accounts: [(account.name.clone(), Arc::new(account))].into(),
             pipelines: pipelines.into_iter().map(Arc::new).collect(),
-            storage: Storage { url: String::new(), retention: hours(1) },
+            storage: Storage::default(),
         };
         let mut bench = Self {
             engine: Engine::new(&config, 1),

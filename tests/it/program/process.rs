@@ -31,7 +31,7 @@ async fn fault_26_killed_in_the_middle_of_three_runs() {
     exporter.trigger("accepted").await;
     exporter.trigger("executing").await;
     let executing = r#"harness_pipeline_active_runs{pipeline="executing",state="executing"}"#;
-    let accepted = r#"harness_trigger_processing_seconds_count"#;
+    let accepted = "harness_trigger_processing_seconds_count";
     exporter
         .eventually("all on their way", |m| m.value(executing) == 1 && m.value(accepted) == 1)
         .await;

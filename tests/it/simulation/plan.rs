@@ -82,7 +82,7 @@ impl Plan {
         Config {
             accounts: self.accounts.clone(),
             pipelines: self.pipelines.iter().cloned().map(Arc::new).collect(),
-            storage: Storage { url: String::new(), retention: Duration::from_hours(720) },
+            storage: Storage::default(),
         }
     }
 
