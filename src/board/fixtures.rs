@@ -106,6 +106,7 @@ pub(crate) fn run(account: &str, name: &str, begun: Wall) -> Run {
         message: None,
         unknown_status: false,
         unknown_trigger_status: false,
+        setback: None,
         ended: None,
     }
 }

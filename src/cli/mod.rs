@@ -103,9 +103,11 @@ fn remark(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Runs `work` on all cores.
+/// Runs `work` on this thread. One is enough: a run costs less than a millisecond, what takes long
+/// (the disk, a rendering) has threads of its own, and handing each call from thread to thread would
+/// cost more than it brings.
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot start the runtime")?.block_on(work)
 }
 

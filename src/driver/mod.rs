@@ -39,6 +39,17 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// How long after a failed save the next is tried.
 const SAVE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How long what nobody waits for may gather before it is saved: a sync of the disk costs more than
+/// everything else about a run together.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// How long a save may take before nothing new is let go: webhooks that wait for the disk would
+/// leave all at once, and break the limit of the second they leave in.
+const SLOW_SAVE: Duration = Duration::from_millis(250);
+
+/// How long after trouble with the store nothing new is let go.
+const CALM: Duration = Duration::from_secs(1);
+
 /// How many unknown words are remembered, to log each once.
 const MOST_WORDS: usize = 1000;
 
@@ -92,6 +103,10 @@ struct Driver {
     reads: JoinSet<(RunId, AccountName, Answered<EventAnswer>)>,
     asked: HashMap<u64, oneshot::Sender<TriggerReply>>,
     last_ask: u64,
+    /// Set while something gathers that nobody waits for: when to save it.
+    save_at: Option<tokio::time::Instant>,
+    /// Set while the engine is to let nothing go, because the store fails or is slow: until when.
+    held_until: Option<tokio::time::Instant>,
     /// Set while the store can't be written: when to try again.
     save_again: Option<tokio::time::Instant>,
     words: HashSet<String>,
@@ -116,6 +131,8 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> Result<(), Err
         reads: JoinSet::new(),
         asked: HashMap::new(),
         last_ask: 0,
+        save_at: None,
+        held_until: None,
         save_again: None,
         words: HashSet::new(),
         stopping: false,
@@ -173,6 +190,7 @@ impl Driver {
         while let Ok(ask) = self.parts.asks.try_recv() {
             self.ask(ask)?;
         }
+        self.mind_store();
         let now = self.parts.clock.now();
         self.parts.engine.advance(now);
         self.parts.own.tick(Loop::Driver, now.wall);
@@ -189,12 +207,23 @@ impl Driver {
 
     /// Hands what has gathered to the store, or releases what does not need it.
     fn hand_over(&mut self) -> Result<(), Error> {
-        if self.save_again.is_some_and(|at| at > tokio::time::Instant::now()) {
+        let now = tokio::time::Instant::now();
+        if self.save_again.is_some_and(|at| at > now) {
             return Ok(());
         }
+        if !self.turns.gathering().is_urgent()
+            && !self.turns.gathering().is_empty()
+            && !self.stopping
+        {
+            let at = *self.save_at.get_or_insert(now + GATHER);
+            if at > now {
+                return Ok(());
+            }
+        }
+        self.save_at = None;
         loop {
-            let next = match self.turns.next() {
-                Next::Wait if self.save_again.is_some() => self.turns.probe(),
+            let next = match self.turns.next(now) {
+                Next::Wait if self.save_again.is_some() => self.turns.probe(now),
                 next => next,
             };
             match next {
@@ -209,14 +238,12 @@ impl Driver {
     }
 
     fn saved(&mut self, (id, result): store::Answer) {
-        let now = self.parts.clock.now();
         match result {
             Ok(()) => {
                 self.parts.own.store_written();
                 if self.save_again.take().is_some() {
                     tracing::info!("the store can be written again");
                     self.parts.ready.store(true, Ordering::Relaxed);
-                    self.parts.engine.handle(Input::StoreWritable { writable: true }, now);
                 }
                 if let Some(turn) = self.turns.saved(id) {
                     self.release(turn);
@@ -233,11 +260,30 @@ impl Driver {
                 }
                 self.save_again = Some(tokio::time::Instant::now() + SAVE_AGAIN_AFTER);
                 self.parts.ready.store(false, Ordering::Relaxed);
-                self.parts.engine.handle(Input::StoreWritable { writable: false }, now);
+                self.hold();
                 if let Some(input) = self.turns.failed(id) {
-                    self.parts.engine.handle(input, now);
+                    self.parts.engine.handle(input, self.parts.clock.now());
                 }
             }
+        }
+    }
+
+    /// Lets nothing new go while the store fails or is slow, and for a while after.
+    fn mind_store(&mut self) {
+        let now = tokio::time::Instant::now();
+        if self.turns.with_store_for(now) > SLOW_SAVE {
+            self.hold();
+        } else if self.save_again.is_none() && self.held_until.is_some_and(|until| until <= now) {
+            self.held_until = None;
+            let input = Input::StoreWritable { writable: true };
+            self.parts.engine.handle(input, self.parts.clock.now());
+        }
+    }
+
+    fn hold(&mut self) {
+        if self.held_until.replace(tokio::time::Instant::now() + CALM).is_none() {
+            let input = Input::StoreWritable { writable: false };
+            self.parts.engine.handle(input, self.parts.clock.now());
         }
     }
 
@@ -373,10 +419,14 @@ impl Driver {
 
     fn sleep(&self) -> Duration {
         let now = self.parts.clock.now();
-        let wake = self.parts.engine.wake_at(now).map_or(LONGEST_SLEEP, |at| at.since(now.mono));
-        let again =
-            self.save_again.map(|at| at.saturating_duration_since(tokio::time::Instant::now()));
-        wake.min(again.unwrap_or(LONGEST_SLEEP)).min(LONGEST_SLEEP)
+        let wake = self.parts.engine.wake_at(now).map(|at| at.since(now.mono));
+        let now = tokio::time::Instant::now();
+        let ours = [self.save_at, self.save_again, self.held_until];
+        // What is past waits for an answer, which wakes by itself.
+        let ours = ours.into_iter().flatten().filter(|at| *at > now).min();
+        let ours = ours.map(|at| at.saturating_duration_since(now));
+        let slow = self.turns.is_with_store().then_some(SLOW_SAVE);
+        [wake, ours, slow].into_iter().flatten().fold(LONGEST_SLEEP, Duration::min)
     }
 
     fn unknown_word(&mut self, run: &RunId, word: UnknownWord) {

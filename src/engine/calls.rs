@@ -219,6 +219,7 @@ impl Active {
             message: None,
             unknown_status: false,
             unknown_trigger_status: false,
+            setback: None,
             ended: None,
         };
         Self::of(run, Some(config.clone()), Some(place), now)
@@ -259,7 +260,6 @@ impl Active {
             config,
             version: WebhookVersion::V1,
             attempts: 0,
-            setback: None,
             call: None,
         }
     }

@@ -174,8 +174,6 @@ struct Active {
     version: WebhookVersion,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
-    /// What the last of them came to.
-    setback: Option<answers::Setback>,
     /// The call under way, if any.
     call: Option<calls::Call>,
 }

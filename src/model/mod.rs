@@ -17,7 +17,7 @@ pub use answer::{
 };
 pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
-pub use run::{ActiveState, Phase, ReportedStages, Run, Stage};
+pub use run::{ActiveState, Phase, ReportedStages, Run, Setback, Stage};
 pub use time::{LONGEST_DURATION, Mono, Now, Wall};
 pub use trigger_status::{TriggerClass, TriggerStatus};
 pub use words::{

@@ -57,6 +57,18 @@ impl ActiveState {
     }
 }
 
+/// Why an attempt to send a webhook certainly started nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setback {
+    /// Answered 429.
+    Throttled,
+    /// Nothing left this machine.
+    NeverLeft,
+    /// The URL is not one of this Harness'.
+    UnknownPath,
+}
+
 /// One stage of an execution, by our reading of Harness' stage map.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
@@ -156,6 +168,9 @@ pub struct Run {
     /// Whether a status of its event that is not in our tables was counted.
     #[serde(default)]
     pub unknown_trigger_status: bool,
+    /// Why the last attempt to send it certainly started nothing, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setback: Option<Setback>,
     /// When we recorded its end.
     pub ended: Option<Wall>,
 }

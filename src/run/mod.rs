@@ -171,7 +171,7 @@ fn take_details(run: &mut Run, summary: &Summary, sight: &Sight) {
     if summary.message.is_some() {
         run.message.clone_from(&summary.message);
     }
-    if let Some(start) = believable(summary.start, sight) {
+    if let Some(start) = believable(summary.start, sight).filter(|_| run.start.is_none()) {
         let ours = by_our_clock(start, sight);
         run.start = Some(ours.min(sight.now.wall));
         run.queue = run.accepted.and_then(|accepted| queue(accepted, ours));

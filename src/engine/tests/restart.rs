@@ -32,7 +32,7 @@ fn a_waiting_run_is_sent_again_after_a_restart_as_the_same_attempt() {
 }
 
 #[test]
-fn a_waiting_run_whose_deadline_is_over_is_not_sent() {
+fn a_waiting_run_whose_deadline_is_over_fails_by_what_stood_in_its_way() {
     let mut bench = Bench::new([pipeline("p")]);
     bench.pass(mins(1));
     bench.webhook_is(NEVER_LEFT);
@@ -40,7 +40,10 @@ fn a_waiting_run_whose_deadline_is_over_is_not_sent() {
     bench.restart_after(mins(6));
     bench.pass(mins(1));
     assert!(bench.sent.is_empty());
-    assert_eq!(bench.state(), (Phase::Ended, Outcome::Unreachable, Some(Reason::NotSent), None));
+    assert_eq!(
+        bench.state(),
+        (Phase::Ended, Outcome::Unreachable, Some(Reason::Unreachable), None)
+    );
 }
 
 #[test]

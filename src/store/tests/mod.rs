@@ -82,6 +82,7 @@ fn begun(pipeline: &str, minutes: i64) -> Run {
         message: None,
         unknown_status: false,
         unknown_trigger_status: false,
+        setback: None,
         ended: None,
     }
 }
