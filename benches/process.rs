@@ -3,7 +3,12 @@
 //!
 //! The binary is run as a user runs it, against the stand-in of Harness in this process; its
 //! figures are the operating system's own (`/proc`). Nothing is asserted: this measures.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, run by hand")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement, run by hand"
+)]
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{Setup, run, told_to_end};
 use crate::cli::{self, DemoOptions};
-use crate::config::{Account, Config, Pipeline, Polling, SecretSource, Storage, Webhook};
+use crate::config::{Account, Config, Location, Pipeline, Polling, SecretSource, Storage, Webhook};
 use crate::model::Run;
 use crate::schedule::Schedule;
 use crate::simulator::{DEMO_TOKEN, Simulator, demo_world};
@@ -50,7 +50,7 @@ pub async fn demo(options: DemoOptions) -> anyhow::Result<()> {
         fingerprint: options.fingerprint,
         listeners: vec![listener],
         telemetry_path: "/metrics".to_owned(),
-        enable_trigger: true,
+        enable_trigger: options.listen_address.is_loopback(),
         ended: Some(ended),
     };
     let length = async move {
@@ -120,7 +120,7 @@ fn secluded(config: &Config, url: &url::Url, folder: &Path, speed: f64) -> Confi
         accounts: accounts.collect(),
         pipelines: config.pipelines.iter().map(pipeline).collect(),
         storage: Storage {
-            url: format!("sqlite://{}", folder.join("demo.db").display()),
+            location: Location::of_file(folder.join("demo.db")),
             ..config.storage.clone()
         },
     }

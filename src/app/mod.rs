@@ -29,7 +29,7 @@ use crate::engine::Engine;
 use crate::harness::{self, Client};
 use crate::metrics::{self, Loop, Own};
 use crate::model::{AccountName, Mono, Run, Wall};
-use crate::store::{Location, Store, Writer};
+use crate::store::{Store, Writer};
 use crate::web::{self, Limits, Site};
 
 /// How long the loop may stand still before `/-/healthy` says so.
@@ -92,10 +92,9 @@ pub async fn run(
     harness::install_crypto();
     let clock = Clock::start();
     let config = &setup.config;
-    let location: Location = config.storage.url.parse().context("storage.url")?;
-    let store = Store::open(&location, clock.now().wall)?;
-    let restored = store.load().context("cannot read the store")?;
     let clients = clients(config)?;
+    let store = Store::open(&config.storage.location, clock.now().wall)?;
+    let restored = store.load().context("cannot read the store")?;
     let own = Arc::new(own_metrics(&setup, clock.now().wall)?);
     let mut board = Board::new(config);
     board.restore(&restored);
@@ -106,7 +105,8 @@ pub async fn run(
     drop(restored);
 
     let heartbeat = Arc::new(AtomicI64::new(clock.now().wall.0));
-    let pulse = Arc::new(AtomicU64::new(0));
+    // Alive from the first request on, which may come before the loop's first turn.
+    let pulse = Arc::new(AtomicU64::new(driver::pulse_at(clock.now().mono)));
     let (answers, saved) = mpsc::channel(16);
     let writer =
         Writer::start(store, config.storage.retention, driver::wall, heartbeat.clone(), answers)
@@ -139,10 +139,8 @@ pub async fn run(
 }
 
 fn clients(config: &Config) -> anyhow::Result<BTreeMap<AccountName, Client>> {
-    let client = |(name, account): (&AccountName, &Arc<Account>)| {
-        let client = Client::new(account).with_context(|| format!("account {name}"))?;
-        Ok((name.clone(), client))
-    };
+    let client =
+        |(name, account): (&AccountName, &Arc<Account>)| Ok((name.clone(), Client::new(account)?));
     config.accounts.iter().map(client).collect()
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn config(pipelines: &[(&str, &str)]) -> Config {
             .iter()
             .map(|(account, name)| Arc::new(pipeline(account, name)))
             .collect(),
-        storage: Storage { url: "sqlite://:memory:".to_owned(), retention: Duration::ZERO },
+        storage: Storage::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Failure, args, block_on, load::load};
 use crate::app;
-use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID, check_storage_url};
+use crate::config::{Config, Location, PLACEHOLDER_ACCOUNT_ID};
 use crate::telemetry::{self, Format, Level};
 use crate::web::ListenAddress;
 
@@ -111,9 +111,9 @@ impl Serve {
         check_accounts(&loaded.config)?;
         if let Some(url) = self.storage_url {
             // Not by clap, which would repeat the URL with whatever password is in it.
-            check_storage_url(&url)
-                .map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
-            loaded.config.storage.url = url;
+            let location = url.parse::<Location>();
+            loaded.config.storage.location =
+                location.map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
         }
         telemetry::init(self.log_level, self.log_format).map_err(anyhow::Error::from)?;
         for warning in loaded.warnings {
@@ -143,8 +143,7 @@ impl Serve {
 }
 
 fn check_accounts(config: &Config) -> Result<(), Failure> {
-    let is_placeholder = |id: &str| id == PLACEHOLDER_ACCOUNT_ID;
-    match config.accounts.values().find(|account| is_placeholder(&account.account_id)) {
+    match config.placeholder_accounts().first() {
         Some(account) => Err(Failure::Usage(anyhow!(
             "the account_id of account {} is still {PLACEHOLDER_ACCOUNT_ID}: put yours there, or \
              try `harness-exporter demo`, which needs none",

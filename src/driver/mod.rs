@@ -25,7 +25,9 @@ use crate::board::Board;
 use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
 use crate::harness::{Client, TriggerCall};
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
-use crate::model::{AccountName, Answered, Change, EventAnswer, Fact, Run, RunId, TriggerAnswer};
+use crate::model::{
+    AccountName, Answered, Change, EventAnswer, Fact, Mono, Run, RunId, TriggerAnswer,
+};
 use crate::run::UnknownWord;
 use crate::store::{self, Batch, Writer};
 use crate::web::{TriggerReply, TriggerRequest};
@@ -96,6 +98,12 @@ struct Driver {
     stopping: bool,
 }
 
+/// What [`Parts::pulse`] is where the loop turns at `now`.
+#[must_use]
+pub fn pulse_at(now: Mono) -> u64 {
+    u64::try_from(now.0.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Runs until `stop` resolves and everything under way has been saved.
 ///
 /// # Errors
@@ -112,30 +120,45 @@ pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> Result<(), Err
         words: HashSet::new(),
         stopping: false,
     };
-    tokio::pin!(stop);
-    loop {
-        driver.turn()?;
-        if driver.stopping && driver.webhooks.is_empty() {
-            if driver.save_again.is_some() {
-                return Err(Error::NotSaved);
-            }
-            if driver.turns.is_idle() {
-                return driver.parts.writer.finish().map_err(|_| Error::StoreGone);
-            }
-        }
-        let sleep = tokio::time::sleep(driver.sleep());
-        tokio::select! {
-            () = &mut stop, if !driver.stopping => driver.stop(),
-            answer = driver.parts.saved.recv() => driver.saved(answer.ok_or(Error::StoreGone)?),
-            Some(done) = driver.webhooks.join_next() => driver.triggered(done?),
-            Some(done) = driver.reads.join_next() => driver.event_read(done?),
-            Some(ask) = driver.parts.asks.recv() => driver.ask(ask)?,
-            () = sleep => {}
-        }
-    }
+    let ended = driver.work(stop).await;
+    let closed = driver.close().await;
+    ended.and(closed)
 }
 
 impl Driver {
+    async fn work(&mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        tokio::pin!(stop);
+        loop {
+            self.turn()?;
+            if self.stopping && self.webhooks.is_empty() {
+                if self.save_again.is_some() {
+                    return Err(Error::NotSaved);
+                }
+                if self.turns.is_idle() {
+                    return Ok(());
+                }
+            }
+            let sleep = tokio::time::sleep(self.sleep());
+            tokio::select! {
+                () = &mut stop, if !self.stopping => self.stop(),
+                answer = self.parts.saved.recv() => self.saved(answer.ok_or(Error::StoreGone)?),
+                Some(done) = self.webhooks.join_next() => self.triggered(done?),
+                Some(done) = self.reads.join_next() => self.event_read(done?),
+                Some(ask) = self.parts.asks.recv() => self.ask(ask)?,
+                () = sleep => {}
+            }
+        }
+    }
+
+    /// The store is closed before the process ends: what it leaves behind is one whole file.
+    async fn close(self) -> Result<(), Error> {
+        let writer = self.parts.writer;
+        match tokio::task::spawn_blocking(|| writer.finish()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::StoreGone),
+        }
+    }
+
     /// Everything that has happened by now, then what the time calls for, then all the effects.
     fn turn(&mut self) -> Result<(), Error> {
         while let Ok(answer) = self.parts.saved.try_recv() {
@@ -153,8 +176,7 @@ impl Driver {
         let now = self.parts.clock.now();
         self.parts.engine.advance(now);
         self.parts.own.tick(Loop::Driver, now.wall);
-        let pulse = u64::try_from(now.mono.0.as_millis()).unwrap_or(u64::MAX);
-        self.parts.pulse.store(pulse, Ordering::Relaxed);
+        self.parts.pulse.store(pulse_at(now.mono), Ordering::Relaxed);
         for effect in self.parts.engine.effects() {
             match self.turns.gathering().add(effect) {
                 Some(Effect::ReadEvent(read)) => self.read(read),

@@ -28,7 +28,7 @@ fn tell_run(run: &Run, change: Change) {
     let detail = run.message.as_deref();
     match change {
         Change::Begun => info!(%pipeline, run = %id, origin = %run.origin, "run begun"),
-        Change::Sending => info!(%pipeline, run = %id, "sending the webhook again"),
+        Change::Sending => info!(%pipeline, run = %id, "sending the webhook"),
         Change::Waiting => {
             info!(%pipeline, run = %id, detail, "the webhook had no effect and will be sent again");
         }

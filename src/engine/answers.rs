@@ -11,8 +11,8 @@ use super::{Active, Effect, Engine, Timer};
 use crate::config::Webhook;
 use crate::limiter::Ticket;
 use crate::model::{
-    Answered, Change, DetailsVersion, EventAnswer, Now, Outcome, Phase, Reason, RunId,
-    TriggerAnswer, WebhookVersion,
+    ActiveState, Answered, Change, DetailsVersion, EventAnswer, Mono, Now, Outcome, Phase, Reason,
+    RunId, TriggerAnswer, WebhookVersion,
 };
 use crate::polling::{self, Pace};
 use crate::run::{self, Sight};
@@ -124,6 +124,7 @@ impl Engine {
         account.under_way = account.under_way.saturating_sub(1);
         account.note_code(answered.code);
         account.skew = answered.skew.or(account.skew);
+        account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(answered.took)));
         if answered.code == Some(THROTTLED) {
             account.limiter.throttled(ticket, retry_after, now.mono);
         } else {
@@ -291,7 +292,7 @@ impl Engine {
 fn pace(active: &Active, now: Now) -> Pace {
     let unresolved = active.run.phase != Phase::Executing;
     let long = now.mono.since(active.accepted_at) > polling::PATIENCE_AFTER;
-    if run::waits_for_person(&active.run) || (unresolved && long) {
+    if active.run.active_state() == ActiveState::WaitingPerson || (unresolved && long) {
         Pace::Patient
     } else {
         Pace::Usual

@@ -45,6 +45,9 @@ impl Engine {
             return;
         }
         let config = pipeline.config.clone();
+        if due.after(config.start_deadline) < now.wall {
+            return self.missed(place, MissedReason::Late, 1, due);
+        }
         let id = RunId::of_slot(&config.name, due, 1);
         let mut active = Active::new(id.clone(), &config, place, now);
         active.run.origin = Origin::Schedule;
@@ -80,7 +83,7 @@ impl Engine {
         };
         let version = active.version;
         let run = Arc::new(active.run.clone());
-        let due = run.due.filter(|_| active.attempts == 0);
+        let due = run.due.filter(|_| change == Change::Begun);
         let payload = run.payload.clone().unwrap_or_else(|| config.payload.clone());
         let mark = active
             .place
@@ -129,9 +132,13 @@ impl Engine {
         let Some(active) = self.take_back(id, now) else { return };
         let asked = active.run.origin == Origin::Manual && active.attempts == 0;
         active.run.phase = if asked { Phase::Due } else { Phase::Waiting };
-        let account = active.run.account.clone();
+        let (account, deadline) = (active.run.account.clone(), active.start_deadline);
+        // It may have passed while the run was being saved, and was then not heeded.
+        self.timers.insert((deadline, Timer::StartDeadline(id.clone())));
         if let Some(account) = self.accounts.get_mut(&account) {
             if asked {
+                // It would else stand in its own way where the caps count what has been sent.
+                account.forget(id);
                 account.fresh.insert((now.wall, now.mono, Job::Run(id.clone())));
             } else {
                 account.resends.insert((now.mono, id.clone()));

@@ -76,10 +76,26 @@ impl Engine {
         else {
             return;
         };
+        self.drop_outdated(place, now);
         let older = due_times.count_between(from, newest).saturating_sub(1);
         // In this order, so that the mark saved with the older ones says that this one is owed.
         self.take_due(place, newest, MissedReason::Late, now);
         self.missed(place, MissedReason::Late, older, newest);
+    }
+
+    /// Due times that waited when the wall clock was set on, or the machine fell asleep: their
+    /// timers have not rung, and yet they are too old to be sent.
+    fn drop_outdated(&mut self, place: usize, now: Now) {
+        while let Some(pipeline) = self.pipelines.get_mut(place)
+            && let Some(first) = pipeline.waiting.first_entry()
+            && first.key().after(pipeline.config.start_deadline) < now.wall
+        {
+            let (due, since) = first.remove_entry();
+            if let Some(account) = self.accounts.get_mut(&pipeline.config.account) {
+                account.fresh.remove(&(due, since, Job::Due(place)));
+            }
+            self.missed(place, MissedReason::Late, 1, due);
+        }
     }
 
     /// Decides about one due time: too late (for `reason`), one too many, or to be sent.

@@ -263,10 +263,12 @@ impl Engine {
     /// Does what the time calls for: notices due times, ends what is too late, lets calls go.
     /// To be called once a turn, after the inputs.
     pub fn advance(&mut self, now: Now) {
+        // What has waited too long goes before what is due now, or it would stand in its way.
+        self.ring(now);
         if !self.stopping {
             self.notice_due(now);
+            self.ring(now);
         }
-        self.ring(now);
         if !self.stopping && self.store_writable {
             self.let_go(now);
         }
@@ -328,3 +330,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

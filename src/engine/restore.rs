@@ -86,7 +86,9 @@ impl Engine {
             _ => {}
         }
         let Some(pipeline) = self.pipelines.get_mut(place) else { return };
-        pipeline.handled_until = pipeline.handled_until.max(now.wall);
+        // The clock may have been set back: what was handled once stays handled.
+        let handled = stored.map_or(pipeline.handled_until, |stored| stored.mark.handled_until);
+        pipeline.handled_until = handled.max(now.wall);
         self.effects.push(Effect::Fact(Fact::Loaded(StoredPipeline {
             name: pipeline.config.name.clone(),
             schedule,

@@ -1,20 +1,19 @@
 //! The calls themselves: URLs, headers, connections, time limits.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Certificate, Method, Request, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
 
 use super::body::{Departure, WebhookBody};
 use super::classify::{self, Body, Reply};
 use super::secret::{SecretError, Secrets};
 use super::timing::Stopwatch;
-use crate::config::{Account, Pipeline, Webhook};
+use crate::config::{Account, Pipeline, RESERVED_HEADERS, Webhook};
 use crate::model::{
     AccountName, Answered, DetailsVersion, EventAnswer, EventId, Reason, TriggerAnswer,
     WebhookVersion,
@@ -22,6 +21,9 @@ use crate::model::{
 
 /// The largest body that is read, counted after decompression.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
+
+/// What a body is read into, so much at a time.
+const BLOCK: usize = 16 * 1024;
 
 /// A server that takes longer than this to take a connection is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,10 +34,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const USER_AGENT: &str = concat!("harness-exporter/", env!("CARGO_PKG_VERSION"));
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
-/// Headers that shape the request itself. With another value it would not be one.
-const RESERVED: [&str; 5] =
-    ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
 
 /// Why there can be no client for an account.
 #[derive(Debug, thiserror::Error)]
@@ -283,7 +281,7 @@ fn connections(account: &Account, roots: &[Certificate]) -> reqwest::Result<reqw
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .tls_certs_merge(roots.iter().cloned());
-    if is_loopback(&account.url) {
+    if account.is_loopback() {
         builder = builder.no_proxy();
     }
     if account.url.scheme() == "http" {
@@ -293,20 +291,11 @@ fn connections(account: &Account, roots: &[Certificate]) -> reqwest::Result<reqw
     builder.build()
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
-}
-
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let refused = || format!("header {name} can't be sent: take it out of the config");
     let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
     let mut value = HeaderValue::from_str(value).map_err(|_| refused())?;
-    if RESERVED.contains(&parsed.as_str()) {
+    if RESERVED_HEADERS.contains(&parsed.as_str()) {
         return Err(refused());
     }
     value.set_sensitive(true);
@@ -314,15 +303,33 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> 
 }
 
 async fn read_body(mut response: Response, secrets: &Secrets) -> Body {
-    let mut whole = Vec::new();
+    let mut blocks = Vec::new();
+    let mut length = 0;
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if whole.len() + chunk.len() > LARGEST_BODY => return Body::TooLarge,
-            Ok(Some(chunk)) => whole.extend_from_slice(&chunk),
-            Ok(None) => return Body::Whole(whole),
+            Ok(Some(piece)) if length + piece.len() > LARGEST_BODY => return Body::TooLarge,
+            Ok(Some(piece)) => {
+                length += piece.len();
+                append(&mut blocks, &piece);
+            }
+            Ok(None) => return Body::Whole(blocks.concat()),
             Err(error) if error.is_timeout() => return Body::Stalled(explain(error, secrets)),
             Err(error) => return Body::Broken(explain(error, secrets)),
         }
+    }
+}
+
+/// Fills blocks of one size. One buffer that doubles as it grows would take up to three times the
+/// room, and the pieces as they come in without end would take many times theirs.
+fn append(blocks: &mut Vec<Vec<u8>>, mut piece: &[u8]) {
+    while !piece.is_empty() {
+        if blocks.last().is_none_or(|block| block.len() >= BLOCK) {
+            blocks.push(Vec::with_capacity(BLOCK));
+        }
+        let Some(block) = blocks.last_mut() else { return };
+        let (fits, rest) = piece.split_at(piece.len().min(BLOCK.saturating_sub(block.len())));
+        block.extend_from_slice(fits);
+        piece = rest;
     }
 }
 
@@ -358,19 +365,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_told_from_everything_else() {
-        let table = [
-            ("http://localhost:8080", true),
-            ("http://stand-in.localhost", true),
-            ("http://127.9.9.9", true),
-            ("http://[::1]:80", true),
-            ("https://app.harness.io", false),
-            ("https://localhost.example", false),
-            ("https://10.0.0.1", false),
-            ("https://[2001:db8::1]", false),
-        ];
-        for (url, expected) in table {
-            assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
+    fn pieces_of_any_size_fill_blocks_of_one() {
+        let mut blocks = Vec::new();
+        let whole: Vec<u8> = (0..=u8::MAX).cycle().take(3 * BLOCK + 5).collect();
+        let mut rest = whole.as_slice();
+        for size in [0, 1, BLOCK, 2, BLOCK - 3, BLOCK + 2, usize::MAX] {
+            let (piece, after) = rest.split_at(size.min(rest.len()));
+            append(&mut blocks, piece);
+            rest = after;
         }
+        let sizes: Vec<_> = blocks.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [BLOCK, BLOCK, BLOCK, 5]);
+        assert_eq!(blocks.concat(), whole);
     }
 }

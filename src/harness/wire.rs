@@ -1,8 +1,8 @@
 //! Harness' JSON, as much of it as is used.
 //!
 //! Field names are Harness' own. Every field may be missing, null or of another type; whether what
-//! is left still makes an answer is said by [`TriggerReply::event`] and [`EventReply::details`].
-//! Statuses stay text here: they are the core's to understand.
+//! is left still makes an answer is said by [`trigger_reply`] and [`event_details`]. Statuses stay
+//! text here: they are the core's to understand.
 
 use std::collections::HashMap;
 

@@ -18,7 +18,7 @@ pub use answer::{
 pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
 pub use run::{ActiveState, Phase, ReportedStages, Run, Stage};
-pub use time::{Mono, Now, Wall};
+pub use time::{LONGEST_DURATION, Mono, Now, Wall};
 pub use trigger_status::{TriggerClass, TriggerStatus};
 pub use words::{
     FailureType, MissedReason, Origin, Outcome, PauseCause, Reason, RunResult, SlotResult,

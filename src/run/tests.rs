@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{AccountName, Mono, Origin, PipelineName, RunId};
+use crate::model::{AccountName, ActiveState, Mono, Origin, PipelineName, RunId};
 
 const NOW: i64 = 1_764_000_000_000;
 

@@ -10,7 +10,6 @@
 //! The schema and the texts of SQL (in `sql`) are such that PostgreSQL takes them as they are.
 
 mod load;
-mod location;
 mod open;
 mod prune;
 mod save;
@@ -27,7 +26,6 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::model::RunId;
 
-pub use location::{BadLocation, Location};
 pub use open::OpenError;
 pub use writer::{Answer, Batch, Refused, Writer};
 

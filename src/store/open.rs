@@ -11,8 +11,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::model::Wall;
 
+use super::Store;
 use super::sql::Sql;
-use super::{Location, Store};
+use crate::config::Location;
 
 /// The schema, oldest part first; the version of a store is how many of them it has been through.
 /// A part that was released is never edited.

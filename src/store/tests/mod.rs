@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Location, OpenError, Store};
+use super::{OpenError, Store};
+use crate::config::Location;
 use crate::model::{
     AccountName, Change, EventId, ExecutionId, Fact, FailureType, Mark, MissedReason, Origin,
     Outcome, Phase, PipelineName, Reason, ReportedStages, Restored, Run, RunId, RunResult, Stage,

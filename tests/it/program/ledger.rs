@@ -1,0 +1,135 @@
+//! What Harness received against what the store says, and the store against itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use harness_exporter::model::{EventId, Outcome, Reason, Run};
+use harness_exporter::simulator::Received;
+use rusqlite::{Connection, OpenFlags};
+
+/// How much later than a run ended its webhook may be read by Harness, in milliseconds: what was
+/// in flight when the exporter was killed arrives all the same.
+const STRAGGLES: i64 = 1_000;
+
+/// Every run in the store, by when it was begun.
+pub(super) fn runs(store: &Path) -> Vec<Run> {
+    let connection = open(store);
+    let mut statement = connection.prepare("select body from runs").unwrap();
+    let bodies = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let mut runs: Vec<Run> =
+        bodies.map(|body| serde_json::from_str(&body.unwrap()).unwrap()).collect();
+    runs.sort_by_key(|run| run.begun);
+    runs
+}
+
+/// The totals of the pipelines: (pipeline, family, label) and the number.
+pub(super) fn totals(store: &Path) -> HashMap<(String, String, String), i64> {
+    let connection = open(store);
+    let text = "select owner, family, label, value from totals where owner_kind = 'pipeline'";
+    let mut statement = connection.prepare(text).unwrap();
+    let rows = statement
+        .query_map([], |row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?)))
+        .unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn open(store: &Path) -> Connection {
+    Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+}
+
+/// The books add up to the runs, each of which is in the store: no test makes so many that old ones
+/// are forgotten.
+pub(super) fn check_totals(store: &Path) {
+    let mut counted: HashMap<(String, String, String), i64> = HashMap::new();
+    let mut add = |run: &Run, family: &str, label: &str| {
+        let key = (run.pipeline.to_string(), family.to_owned(), label.to_owned());
+        *counted.entry(key).or_default() += 1;
+    };
+    for run in runs(store) {
+        add(&run, "triggers", run.origin.as_str());
+        match (run.result, run.reason) {
+            (Some(result), None) => add(&run, "runs", result.as_str()),
+            (None, Some(reason)) => add(&run, "trigger_failures", reason.as_str()),
+            (None, None) => assert!(run.is_active(), "{run:?}"),
+            (Some(_), Some(_)) => panic!("it ended twice: {run:?}"),
+        }
+    }
+    let mut totals = totals(store);
+    totals.retain(|(_, family, _), _| {
+        ["triggers", "runs", "trigger_failures"].contains(&family.as_str())
+    });
+    assert_eq!(totals, counted, "the books against the runs");
+}
+
+/// Every webhook is in exactly one run, and every run that says so has one. Names
+/// are Harness' identifiers here.
+pub(super) fn check(store: &Path, received: &[Received]) {
+    let runs = runs(store);
+    let mut webhooks: BTreeMap<usize, Vec<&Received>> = BTreeMap::new();
+    let (claimed, others): (Vec<_>, Vec<_>) =
+        received.iter().partition(|webhook| runs.iter().any(|run| is_event(run, webhook)));
+    for webhook in claimed {
+        let owners: Vec<_> = (0..runs.len()).filter(|run| is_event(&runs[*run], webhook)).collect();
+        assert_eq!(owners.len(), 1, "in several runs: {webhook:?}");
+        webhooks.entry(owners[0]).or_default().push(webhook);
+    }
+    for webhook in others {
+        // The one begun last before it came in, among those that have room for it.
+        let owner = (0..runs.len()).rev().find(|index| {
+            let run = &runs[*index];
+            let before = webhooks.get(index).map_or(&[][..], Vec::as_slice);
+            run.pipeline.as_str() == webhook.pipeline && has_room(run, webhook, before)
+        });
+        let owner = owner.unwrap_or_else(|| panic!("in no run: {webhook:?}\n{runs:#?}"));
+        webhooks.entry(owner).or_default().push(webhook);
+    }
+    let mut events = BTreeSet::new();
+    for (index, run) in runs.iter().enumerate() {
+        let webhooks = webhooks.get(&index).map_or(&[][..], Vec::as_slice);
+        let processed = webhooks.iter().filter(|webhook| webhook.event.is_some()).count();
+        assert!(processed <= 1, "sent twice: {run:?}");
+        if let Some(event) = &run.event {
+            assert!(events.insert(event.to_string()), "an event of several runs: {run:?}");
+            assert_eq!(processed, 1, "its event was never given: {run:?}");
+        }
+        let least = match run.reason {
+            Some(
+                Reason::ServerError
+                | Reason::BadResponse
+                | Reason::Unauthorized
+                | Reason::Forbidden
+                | Reason::Rejected
+                | Reason::RateLimited,
+            ) => 1,
+            _ => 0,
+        };
+        assert!(webhooks.len() >= least, "Harness received nothing of {run:?}");
+    }
+}
+
+fn is_event(run: &Run, webhook: &Received) -> bool {
+    let event = run.event.as_ref().map(EventId::as_str);
+    event.is_some() && event == webhook.event.as_deref()
+}
+
+/// Whether a webhook whose event no run knows may be one of this run's.
+fn has_room(run: &Run, webhook: &Received, before: &[&Received]) -> bool {
+    let from = run.begun.0;
+    let until = run.accepted.or(run.ended).map_or(i64::MAX, |end| end.0 + STRAGGLES);
+    if !(from..=until).contains(&webhook.at_ms) {
+        return false;
+    }
+    if webhook.event.is_some() {
+        // Harness acted on it: its run must not know better.
+        let unsure = run.is_active() || run.outcome == Outcome::Unconfirmed;
+        return run.event.is_none() && unsure && before.iter().all(|one| one.event.is_none());
+    }
+    match run.reason {
+        // One answer, and that was it; v1 may have been unknown before v2 was refused.
+        Some(Reason::Unauthorized | Reason::Forbidden | Reason::ServerError) => before.is_empty(),
+        Some(Reason::Rejected) => before.len() < 2,
+        Some(Reason::NotSent) => false,
+        // Anything that certainly started nothing may have come before.
+        _ => true,
+    }
+}

@@ -1,0 +1,18 @@
+//! The whole program: the real binary over real HTTP on a real store, against a stand-in of
+//! Harness in this process. What it shows, what it did and what it remembers are compared at the
+//! end of every test.
+
+mod by_hand;
+mod due_times;
+mod exporter;
+mod ledger;
+mod odd_answers;
+mod process;
+mod random_kills;
+mod reading_faults;
+mod refusals;
+mod scrape;
+mod secrets;
+mod seed;
+mod support;
+mod trigger_faults;
