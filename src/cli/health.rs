@@ -74,7 +74,8 @@ async fn ask(base: &Url) -> anyhow::Result<()> {
     }
     // What it says is a word more; that it refuses is enough.
     let body = answer.chunk().await.ok().flatten().unwrap_or_default();
-    let said: String = String::from_utf8_lossy(&body).trim().chars().take(LONGEST_REFUSAL).collect();
+    let said: String =
+        String::from_utf8_lossy(&body).trim().chars().take(LONGEST_REFUSAL).collect();
     bail!("{url} answers {}: {said}", answer.status())
 }
 
