@@ -12,6 +12,7 @@ demo:
 ## Everything that CI checks.
 test: lint
 	$(CARGO) test --locked
+	scripts/test-image
 
 lint: tools
 	$(CARGO) fmt --check

@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod demo;
+mod health;
 mod load;
 mod metrics;
 mod serve;
@@ -36,6 +37,7 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Check(check::Check),
+    Health(health::Health),
     Metrics(metrics::Metrics),
 }
 
@@ -45,6 +47,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Health(command) => command.run(),
         Command::Metrics(command) => command.run(),
     }
 }

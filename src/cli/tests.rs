@@ -25,7 +25,7 @@ fn every_flag_has_its_variable() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 12);
+    assert_eq!(seen, 13);
 }
 
 #[test]

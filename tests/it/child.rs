@@ -43,7 +43,7 @@ fn missing(command: &Command, error: &std::io::Error) -> ! {
     match error.kind() {
         ErrorKind::NotFound => panic!(
             "{program} is not installed, and this test needs the real one: run \
-             scripts/install-test-tools, or sudo apt-get install prometheus"
+             scripts/install-test-tools"
         ),
         _ => panic!("{program} can't be started: {error}"),
     }

@@ -8,6 +8,8 @@ mod client;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod prometheus;

@@ -2,9 +2,9 @@
 
 // Says that its helpers are part of tests, which lints ask for.
 #[cfg(test)]
-mod server;
+pub(crate) mod server;
 #[cfg(test)]
-mod story;
+pub(crate) mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::child::{Child, until};
 
-pub(super) struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     url: String,
     _folder: TempDir,
@@ -23,14 +23,28 @@ fn logged<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     line.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
 
+/// The address at which one of Prometheus' programs says that it listens.
+pub(crate) async fn listening(child: &mut Child) -> String {
+    let line = |said: &str| {
+        let mut lines = said.lines().filter(|line| line.contains("\"Listening on\""));
+        logged(lines.next()?, "address").map(str::to_owned)
+    };
+    child.says("where it listens", line).await
+}
+
 impl Prometheus {
     /// Scrapes each of `targets` every second, from a port that is free.
     pub(super) async fn start(targets: &[String]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let config = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
              scrape_configs: [{{job_name: harness, static_configs: [{{targets: {targets:?}}}]}}]\n"
         );
+        Self::with(&config).await
+    }
+
+    /// Does what a config says that names no file relative to itself, on a port that is free.
+    pub(crate) async fn with(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let config_file = folder.path().join("prometheus.yaml");
         fs::write(&config_file, config).unwrap();
         let mut command = Command::new("prometheus");
@@ -39,12 +53,7 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .args(["--web.listen-address=127.0.0.1:0", "--log.level=info"]);
         let mut child = Child::start(&mut command, folder.path());
-        let url = child
-            .says("where it listens", |said| {
-                let mut lines = said.lines().filter(|line| line.contains("\"Listening on\""));
-                Some(format!("http://{}", logged(lines.next()?, "address")?))
-            })
-            .await;
+        let url = format!("http://{}", listening(&mut child).await);
         Self { child, url, _folder: folder }
     }
 
@@ -57,7 +66,8 @@ impl Prometheus {
         if json["status"] == "success" { Ok(json["data"].take()) } else { Err(text) }
     }
 
-    async fn query(&self, query: &str) -> Result<Vec<Value>, String> {
+    /// The series that `query` finds, with their values.
+    pub(crate) async fn query(&self, query: &str) -> Result<Vec<Value>, String> {
         let mut data = self.get("/api/v1/query", &[("query", query)]).await?;
         match data["result"].take() {
             Value::Array(series) => Ok(series),
@@ -66,7 +76,7 @@ impl Prometheus {
     }
 
     /// The answer to `query` comes to be one series that says `wanted`.
-    pub(super) async fn answers(&mut self, query: &str, wanted: &str) {
+    pub(crate) async fn answers(&mut self, query: &str, wanted: &str) {
         until(&format!("{query} is {wanted}"), async || match &self.query(query).await?[..] {
             [one] if one["value"][1] == wanted => Ok(()),
             other => Err(Value::from(other).to_string()),

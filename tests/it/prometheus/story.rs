@@ -16,7 +16,7 @@ pub(super) const ACCOUNT_ID: &str = "acme0000000000000000AA";
 
 /// One for all tests. No connection is kept, for it would belong to the runtime of the test that
 /// made it.
-pub(super) fn http() -> &'static reqwest::Client {
+pub(crate) fn http() -> &'static reqwest::Client {
     static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
         harness_exporter::harness::install_crypto();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]);
