@@ -8,19 +8,23 @@
 //!
 //! [`Client`] makes the calls; `body` knows whether a webhook left this machine; `classify` turns
 //! an answer into our words with the help of `wire` (the JSON) and `lenient` (JSON of the wrong
-//! type); `secret` and `redact` keep the secrets; `timing` reads the clocks around a call.
+//! type); `triggers` is about triggers themselves; `pages` knows Harness' own pages; `secret` and `redact` keep the secrets; `timing` reads the clocks around a call.
 
 mod body;
 mod classify;
 mod client;
 mod lenient;
+mod pages;
 mod redact;
 mod secret;
 mod timing;
+mod triggers;
 mod wire;
 
 pub use client::{Client, Error, TriggerCall};
+pub use pages::execution_page;
 pub use secret::{SecretError, read_secret};
+pub use triggers::{NewTrigger, Trigger, TriggerError, WebhookUrl, triggers_url};
 
 /// Makes ring the cryptography of every TLS connection of this process. To be called once, before
 /// the first [`Client::new`]; where a choice was made already, that one stays.
