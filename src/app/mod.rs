@@ -57,6 +57,8 @@ pub struct Setup {
     pub telemetry_path: String,
     /// Whether a pipeline may be triggered over HTTP.
     pub enable_trigger: bool,
+    /// Whether everything is done but the triggering.
+    pub dry_run: bool,
     /// Who wants to see each run that ends.
     pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
 }
@@ -77,6 +79,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         listeners,
         telemetry_path: options.telemetry_path,
         enable_trigger: options.enable_trigger,
+        dry_run: options.dry_run,
         ended: None,
     };
     run(setup, stop).await?;
@@ -97,10 +100,17 @@ pub async fn run(
     let restored = store.load().context("cannot read the store")?;
     let own = Arc::new(own_metrics(&setup, clock.now().wall)?);
     let mut board = Board::new(config);
+    if setup.dry_run {
+        tracing::warn!("dry run: nothing is triggered, and no due time is caught up afterwards");
+        board = board.dry_run();
+    }
     board.restore(&restored);
     let board = Arc::new(RwLock::new(board));
     let seed = getrandom::u64().context("the system gives no random numbers")?;
     let mut engine = Engine::new(config, seed);
+    if setup.dry_run {
+        engine = engine.dry_run();
+    }
     engine.restore(&restored, clock.now());
     drop(restored);
 
@@ -138,7 +148,8 @@ pub async fn run(
     supervise(setup.listeners, site, parts, stop).await
 }
 
-fn clients(config: &Config) -> anyhow::Result<BTreeMap<AccountName, Client>> {
+/// A client for each account.
+pub(crate) fn clients(config: &Config) -> anyhow::Result<BTreeMap<AccountName, Client>> {
     let client =
         |(name, account): (&AccountName, &Arc<Account>)| Ok((name.clone(), Client::new(account)?));
     config.accounts.iter().map(client).collect()
@@ -216,7 +227,7 @@ fn own_metrics(setup: &Setup, now: Wall) -> anyhow::Result<Own> {
 }
 
 /// Resolves at SIGTERM and at SIGINT.
-fn told_to_end() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn told_to_end() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     Ok(async move {

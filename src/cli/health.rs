@@ -36,7 +36,7 @@ const LONGEST_REFUSAL: usize = 200;
 
 impl Health {
     pub(super) fn run(self) -> Result<(), Failure> {
-        block_on(ask(&self.url))?;
+        block_on(ask(&self.url))??;
         Ok(print("healthy\n")?)
     }
 }

@@ -49,7 +49,9 @@ impl Turn {
             Effect::Fact(fact) => self.facts.push(fact),
             Effect::SendTrigger(send) => self.sends.push(send),
             Effect::Reply { request, reply } => self.replies.push((request, reply)),
-            Effect::ReadEvent(_) | Effect::UnknownWord { .. } => return Some(effect),
+            Effect::ReadEvent(_) | Effect::UnknownWord { .. } | Effect::Withheld { .. } => {
+                return Some(effect);
+            }
         }
         None
     }

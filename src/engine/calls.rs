@@ -69,6 +69,11 @@ impl Engine {
             return;
         }
         let Some(config) = active.config.clone() else { return };
+        if self.dry_run {
+            // It stays as it is, until its start deadline ends it.
+            let (pipeline, due) = (config.name.clone(), active.run.due);
+            return self.effects.push(Effect::Withheld { pipeline, due });
+        }
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
         account.note_sent(id, now.mono);
         active.call = Some(Call::Trigger(account.take(now.mono)));
@@ -187,41 +192,7 @@ impl Engine {
 impl Active {
     /// A run of the pipeline at `place`, not sent yet.
     pub(super) fn new(id: RunId, config: &Arc<Pipeline>, place: usize, now: Now) -> Self {
-        let run = Run {
-            id,
-            pipeline: config.name.clone(),
-            account: config.account.clone(),
-            origin: Origin::Manual,
-            due: None,
-            attempt: 1,
-            payload: None,
-            phase: Phase::Due,
-            begun: now.wall,
-            sent: None,
-            accepted: None,
-            event: None,
-            execution: None,
-            outcome: Outcome::Pending,
-            reason: None,
-            resolved: None,
-            processing: None,
-            status: None,
-            result: None,
-            state_since: now.wall,
-            start: None,
-            end: None,
-            duration: None,
-            queue: None,
-            number: None,
-            reported: None,
-            stages: Vec::new(),
-            failure_types: Vec::new(),
-            message: None,
-            unknown_status: false,
-            unknown_trigger_status: false,
-            setback: None,
-            ended: None,
-        };
+        let run = Run::new(id, config.name.clone(), config.account.clone(), now.wall);
         Self::of(run, Some(config.clone()), Some(place), now)
     }
 

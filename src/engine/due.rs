@@ -64,6 +64,7 @@ impl Engine {
         let due_times = pipeline.due_times.filter(|_| !pipeline.config.paused);
         let at = due_times.and_then(|due_times| due_times.next_after(pipeline.handled_until));
         self.due.extend(at.map(|at| (at, place)));
+        let at = at.filter(|_| !self.dry_run);
         let fact = Fact::Next { pipeline: pipeline.config.name.clone(), at };
         self.effects.push(Effect::Fact(fact));
     }
@@ -76,6 +77,11 @@ impl Engine {
         else {
             return;
         };
+        if self.dry_run {
+            pipeline.handled_until = newest;
+            let (pipeline, due) = (pipeline.config.name.clone(), Some(newest));
+            return self.effects.push(Effect::Withheld { pipeline, due });
+        }
         self.drop_outdated(place, now);
         let older = due_times.count_between(from, newest).saturating_sub(1);
         // In this order, so that the mark saved with the older ones says that this one is owed.
@@ -154,6 +160,9 @@ impl Engine {
     ) -> Reply {
         let Some(place) = self.places.get(name).copied() else { return Reply::UnknownPipeline };
         let Some(pipeline) = self.pipelines.get_mut(place) else { return Reply::UnknownPipeline };
+        if self.dry_run {
+            return Reply::DryRun;
+        }
         if !self.store_writable || self.stopping {
             return Reply::NotSaved;
         }

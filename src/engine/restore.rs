@@ -72,7 +72,7 @@ impl Engine {
     fn catch_up(&mut self, place: usize, stored: Option<&StoredPipeline>, now: Now) {
         let Some(pipeline) = self.pipelines.get_mut(place) else { return };
         let schedule = pipeline.config.schedule.map(|s| s.to_string()).unwrap_or_default();
-        let paused = pipeline.config.paused;
+        let paused = pipeline.config.paused || self.dry_run;
         let same = stored.filter(|stored| stored.schedule == schedule);
         match (stored, same) {
             // It went on as it was, and is to go on: the one case in which a due time may be sent.

@@ -357,6 +357,8 @@ fn explain(error: reqwest::Error, secrets: &Secrets) -> String {
     secrets.clean(&causes.join(": ")).to_lowercase()
 }
 
+mod triggers;
+
 #[cfg(test)]
 mod tls_tests;
 

@@ -12,8 +12,8 @@ mod trigger_status;
 mod words;
 
 pub use answer::{
-    Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, TriggerAnswer,
-    WebhookVersion,
+    Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, Target,
+    TriggerAnswer, WebhookVersion,
 };
 pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};

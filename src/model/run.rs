@@ -176,6 +176,46 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run that somebody asked for and that has not been sent.
+    #[must_use]
+    pub const fn new(id: RunId, pipeline: PipelineName, account: AccountName, begun: Wall) -> Self {
+        Self {
+            id,
+            pipeline,
+            account,
+            origin: Origin::Manual,
+            due: None,
+            attempt: 1,
+            payload: None,
+            phase: Phase::Due,
+            begun,
+            sent: None,
+            accepted: None,
+            event: None,
+            execution: None,
+            outcome: Outcome::Pending,
+            reason: None,
+            resolved: None,
+            processing: None,
+            status: None,
+            result: None,
+            state_since: begun,
+            start: None,
+            end: None,
+            duration: None,
+            queue: None,
+            number: None,
+            reported: None,
+            stages: Vec::new(),
+            failure_types: Vec::new(),
+            message: None,
+            unknown_status: false,
+            unknown_trigger_status: false,
+            setback: None,
+            ended: None,
+        }
+    }
+
     /// Whether it is not over yet.
     #[must_use]
     pub fn is_active(&self) -> bool {

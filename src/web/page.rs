@@ -35,10 +35,11 @@ pub fn pipelines_table(snapshot: &Snapshot) -> String {
 fn row(pipeline: &PipelineBoard) -> [String; COLUMNS.len()] {
     let finished = pipeline.newest_finished.as_deref();
     let result = finished.and_then(|run| run.result).map_or("", |result| result.as_str());
-    let schedule = match (pipeline.config.paused, pipeline.config.schedule_text.as_str()) {
-        (true, _) => "paused",
-        (false, "") => "by hand only",
-        (false, text) => text,
+    let schedule = match pipeline.config.schedule_text.as_str() {
+        _ if pipeline.dry_run => "dry run",
+        _ if pipeline.config.paused => "paused",
+        "" => "by hand only",
+        text => text,
     };
     [
         pipeline.config.name.to_string(),

@@ -182,6 +182,7 @@ impl Bench {
                 Effect::ReadEvent(read) => self.reads.push(read),
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::UnknownWord { .. } => self.strange_words += 1,
+                Effect::Withheld { .. } => panic!("nothing is withheld but in a dry run"),
             }
         }
         if self.store_fails && !sends.is_empty() {

@@ -280,6 +280,7 @@ impl World {
             match effect {
                 Effect::Fact(Fact::Waiting(count)) => process.waiting = count,
                 Effect::Fact(Fact::Next { .. }) | Effect::UnknownWord { .. } => {}
+                Effect::Withheld { .. } => panic!("nothing is withheld but in a dry run"),
                 Effect::Fact(fact) => turn.facts.push(fact),
                 Effect::SendTrigger(send) => {
                     process.calls += 1;
