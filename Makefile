@@ -10,10 +10,11 @@ demo:
 	$(CARGO) run --quiet --locked -- demo --config.file=config.yaml --speed=$(SPEED) $(DEMO_FLAGS)
 
 ## Everything that CI checks.
-test: tools lint
+test: lint
 	$(CARGO) test --locked
+	scripts/test-image
 
-lint:
+lint: tools
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- $(if $(CI),-D warnings)
 	$(CARGO) deny --locked check licenses bans sources

@@ -65,6 +65,8 @@ pub struct PipelineBoard {
     pub newest_resolved: Option<Arc<Run>>,
     /// When it will next be triggered, jitter included.
     pub next: Option<Wall>,
+    /// Whether the exporter is in a dry run.
+    pub dry_run: bool,
 }
 
 /// What has happened to all pipelines of one account.
@@ -99,6 +101,15 @@ impl Board {
             (name.clone(), Arc::new(account))
         });
         Self { pipelines: pipelines.collect(), accounts: accounts.collect(), waiting: 0 }
+    }
+
+    /// The same board, of an exporter in a dry run.
+    #[must_use]
+    pub fn dry_run(mut self) -> Self {
+        for board in self.pipelines.values_mut() {
+            Arc::make_mut(board).dry_run = true;
+        }
+        self
     }
 
     /// Takes over what a store holds of a past life. Meant for a new board, before its first fact.
@@ -171,6 +182,7 @@ impl PipelineBoard {
             newest_finished: None,
             newest_resolved: None,
             next: None,
+            dry_run: false,
         }
     }
 

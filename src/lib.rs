@@ -3,16 +3,17 @@
 //!
 //! ```text
 //! config.yaml ─► config ─► schedule ─ next due time ─┐
-//!                                                    ▼        one input at a time, then all its effects
+//!                                                    ▼        one input at a time, then time, then all effects
 //!   clock, timer ──────────────────►  driver ──► engine.handle(input, now) ──► [Effect]
-//!                                       ▲                                       ├─ Fact        ─► store, then board ─► /metrics
+//!                                       ▲        engine.advance(now)            ├─ Fact        ─► store, then board ─► /metrics
 //!   answers from Harness ───────────────┤                                       ├─ SendTrigger ─► harness (once its facts are on disk)
 //!   requests from the web ──────────────┘                                       └─ ReadEvent   ─► harness
 //! ```
 //!
 //! The modules, in the order in which a newcomer should read them.
 //!
-//! The words and the pure core, which do no I/O, read no clock, start no task and log nothing:
+//! The words and the pure core, which do no I/O, read no clock, start no task and log nothing (but
+//! that [`config`] reads its files, and [`metrics`] what the system says of this process):
 //! [`model`], [`config`], [`schedule`], [`polling`], [`limiter`], [`stages`], [`run`], [`engine`],
 //! [`totals`], [`board`], [`metrics`].
 //!

@@ -53,6 +53,7 @@ struct Pause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     probe: bool,
+    taken: Mono,
 }
 
 /// When a call may go.
@@ -110,7 +111,19 @@ impl Limiter {
         if let Some(pause) = &mut self.pause {
             pause.probing = true;
         }
-        Ticket { probe }
+        Ticket { probe, taken: now }
+    }
+
+    /// A call left only at `left`: what had to be saved before it took long. It counts from then.
+    pub fn left(&mut self, ticket: Ticket, left: Mono) {
+        if left <= ticket.taken {
+            return;
+        }
+        if let Ok(index) = self.recent.binary_search(&ticket.taken) {
+            self.recent.remove(index);
+        }
+        let index = self.recent.partition_point(|call| *call <= left);
+        self.recent.insert(index, left);
     }
 
     /// A call was answered with something else than 429, or not at all.
@@ -189,6 +202,20 @@ mod tests {
             assert!(most_within(&calls, Duration::from_secs(1)) <= budget / 60 + 5, "{per_minute}");
             assert!(calls.len() >= budget * 4, "{per_minute}: only {} calls in 5 min", calls.len());
         }
+    }
+
+    #[test]
+    fn a_call_that_left_late_counts_from_when_it_left() {
+        let mut limiter = Limiter::new(2, 1);
+        let late = limiter.take(at(0));
+        let punctual = limiter.take(at(1));
+        limiter.answered(punctual, at(100));
+        limiter.left(late, at(9_000));
+        limiter.left(late, at(0));
+        limiter.answered(late, at(9_100));
+        assert_eq!(limiter.free(at(61_001)), Free::Now, "the punctual one is a minute old");
+        limiter.take(at(61_001));
+        assert_eq!(limiter.free(at(69_999)), Free::At(at(70_000)), "the late one is not");
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl DueTimes {
     }
 }
 
-/// The form in which the store remembers it, to notice an edit: `every 900s spread`.
+/// The form in which the store remembers it, to notice an edit: `every 900000ms spread`.
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let align = match self.align {

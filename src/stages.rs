@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::{LayoutNode, Stage, Status, Summary, Wall};
+use crate::model::{LONGEST_DURATION, LayoutNode, Stage, Status, Summary, Wall};
 
 /// More than any pipeline has; a bound for answers that are none of Harness'.
 const MOST_STAGES: usize = 1000;
@@ -106,7 +106,7 @@ fn stage(node: &LayoutNode) -> Stage {
 
 fn duration(start: Option<Wall>, end: Option<Wall>) -> Option<i64> {
     let duration = end?.0.checked_sub(start?.0)?;
-    (0..=crate::run::LONGEST_DURATION).contains(&duration).then_some(duration)
+    (0..=LONGEST_DURATION).contains(&duration).then_some(duration)
 }
 
 /// At most 128 characters, so that a stage's name fits a label.

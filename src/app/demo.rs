@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use super::{Setup, run, told_to_end};
 use crate::cli::{self, DemoOptions};
-use crate::config::{Account, Config, Pipeline, Polling, SecretSource, Storage, Webhook};
-use crate::model::Run;
+use crate::config::{Account, Config, Location, Pipeline, Polling, SecretSource, Storage, Webhook};
+use crate::model::{Run, RunResult};
 use crate::schedule::Schedule;
 use crate::simulator::{DEMO_TOKEN, Simulator, demo_world};
 use crate::web;
@@ -44,13 +45,15 @@ pub async fn demo(options: DemoOptions) -> anyhow::Result<()> {
     cli::print(&format!("metrics               http://{address}/metrics\n"))?;
     cli::print(&format!("status page           http://{address}/\n"))?;
     cli::print(&format!("time passes {} times as fast\n", options.speed))?;
+    cli::print(&hint(address))?;
     let (ended, runs) = mpsc::unbounded_channel();
     let setup = Setup {
         config,
         fingerprint: options.fingerprint,
         listeners: vec![listener],
         telemetry_path: "/metrics".to_owned(),
-        enable_trigger: true,
+        enable_trigger: options.listen_address.is_loopback(),
+        dry_run: false,
         ended: Some(ended),
     };
     let length = async move {
@@ -120,7 +123,7 @@ fn secluded(config: &Config, url: &url::Url, folder: &Path, speed: f64) -> Confi
         accounts: accounts.collect(),
         pipelines: config.pipelines.iter().map(pipeline).collect(),
         storage: Storage {
-            url: format!("sqlite://{}", folder.join("demo.db").display()),
+            location: Location::of_file(folder.join("demo.db")),
             ..config.storage.clone()
         },
     }
@@ -138,17 +141,67 @@ async fn print_runs(mut runs: mpsc::UnboundedReceiver<Arc<Run>>) -> anyhow::Resu
     Ok(())
 }
 
+/// What to look at next.
+fn hint(address: SocketAddr) -> String {
+    format!("{DIM}next: curl -s http://{address}/metrics | grep last_run_result{DIM:#}\n")
+}
+
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const NEITHER: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+
 /// One run in one line, as a person reads it.
 fn line(run: &Run) -> String {
-    let verdict = match (run.result, run.reason) {
-        (Some(result), _) => result.as_str(),
-        (None, Some(reason)) => reason.as_str(),
-        (None, None) => run.outcome.as_str(),
+    let (verdict, style) = match (run.result, run.reason) {
+        (Some(result), _) => (result.as_str(), style_of(result)),
+        (None, Some(reason)) => (reason.as_str(), BAD),
+        (None, None) => (run.outcome.as_str(), NEITHER),
     };
     let duration = run.duration.map_or_else(String::new, |millis| {
         let seconds = millis.div_euclid(1000);
         format!("{}h{:02}m{:02}s", seconds / 3600, seconds / 60 % 60, seconds % 60)
     });
     let kind = if run.result.is_some() { "run" } else { "trigger failed" };
-    format!("{:<20} {kind:<14} {verdict:<14} {duration:>10}", run.pipeline.as_str())
+    let name = run.pipeline.as_str();
+    format!("{name:<20} {kind:<14} {style}{verdict:<14}{style:#} {duration:>10}")
+}
+
+fn style_of(result: RunResult) -> Style {
+    match result.is_bad() {
+        Some(false) => GOOD,
+        Some(true) => BAD,
+        None => NEITHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AccountName, PipelineName, Reason, RunId, Wall};
+
+    #[test]
+    fn a_line_a_run_with_its_verdict_in_colour() {
+        let name = PipelineName::new("checkout");
+        let id = RunId::of_request(&name, 1);
+        let run = Run::new(id, name, AccountName::new("default"), Wall(1_795_489_911_000));
+        let ended = |result| Run { result: Some(result), duration: Some(1_200_000), ..run.clone() };
+        for (run, expected) in [
+            (
+                ended(RunResult::Success),
+                "run            \u{1b}[32msuccess       \u{1b}[0m   0h20m00s",
+            ),
+            (
+                ended(RunResult::Timeout),
+                "run            \u{1b}[31mtimeout       \u{1b}[0m   0h20m00s",
+            ),
+            (ended(RunResult::Skip), "run            \u{1b}[33mskip          \u{1b}[0m   0h20m00s"),
+            (
+                Run { reason: Some(Reason::StartRefused), ..run.clone() },
+                "trigger failed \u{1b}[31mstart_refused \u{1b}[0m           ",
+            ),
+        ] {
+            assert_eq!(line(&run), format!("checkout             {expected}"));
+        }
+    }
 }

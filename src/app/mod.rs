@@ -6,6 +6,7 @@
 
 mod demo;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,18 +17,19 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 pub use demo::demo;
 
 use crate::board::{Board, Snapshot};
 use crate::cli::ServeOptions;
-use crate::config::Config;
+use crate::config::{Account, Config};
 use crate::driver::{self, Clock, Parts};
 use crate::engine::Engine;
 use crate::harness::{self, Client};
 use crate::metrics::{self, Loop, Own};
-use crate::model::{Mono, Run, Wall};
-use crate::store::{Location, Store, Writer};
+use crate::model::{AccountName, Mono, Run, Wall};
+use crate::store::{Store, Writer};
 use crate::web::{self, Limits, Site};
 
 /// How long the loop may stand still before `/-/healthy` says so.
@@ -55,6 +57,8 @@ pub struct Setup {
     pub telemetry_path: String,
     /// Whether a pipeline may be triggered over HTTP.
     pub enable_trigger: bool,
+    /// Whether everything is done but the triggering.
+    pub dry_run: bool,
     /// Who wants to see each run that ends.
     pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
 }
@@ -75,6 +79,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         listeners,
         telemetry_path: options.telemetry_path,
         enable_trigger: options.enable_trigger,
+        dry_run: options.dry_run,
         ended: None,
     };
     run(setup, stop).await?;
@@ -83,25 +88,29 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
 }
 
 /// Runs an exporter until `stop` resolves and what is under way has been saved.
-pub async fn run(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn run(
+    setup: Setup,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     harness::install_crypto();
     let clock = Clock::start();
     let config = &setup.config;
-    let location: Location = config.storage.url.parse().context("storage.url")?;
-    let store = Store::open(&location, clock.now().wall)?;
+    let clients = clients(config)?;
+    let store = Store::open(&config.storage.location, clock.now().wall)?;
     let restored = store.load().context("cannot read the store")?;
-    let mut clients = std::collections::BTreeMap::new();
-    for (name, account) in &config.accounts {
-        let client = Client::new(account).with_context(|| format!("account {name}"))?;
-        clients.insert(name.clone(), client);
-    }
-
     let own = Arc::new(own_metrics(&setup, clock.now().wall)?);
     let mut board = Board::new(config);
+    if setup.dry_run {
+        tracing::warn!("dry run: nothing is triggered, and no due time is caught up afterwards");
+        board = board.dry_run();
+    }
     board.restore(&restored);
     let board = Arc::new(RwLock::new(board));
     let seed = getrandom::u64().context("the system gives no random numbers")?;
     let mut engine = Engine::new(config, seed);
+    if setup.dry_run {
+        engine = engine.dry_run();
+    }
     engine.restore(&restored, clock.now());
     drop(restored);
 
@@ -139,13 +148,20 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Result
     supervise(setup.listeners, site, parts, stop).await
 }
 
+/// A client for each account.
+pub(crate) fn clients(config: &Config) -> anyhow::Result<BTreeMap<AccountName, Client>> {
+    let client =
+        |(name, account): (&AccountName, &Arc<Account>)| Ok((name.clone(), Client::new(account)?));
+    config.accounts.iter().map(client).collect()
+}
+
 /// Runs the loop and the server side by side. The server outlives the loop by a moment, so that
-/// the last scrape still sees what was saved last.
+/// the last scrape still sees what was saved last. Where either ends unasked, both end.
 async fn supervise(
     listeners: Vec<TcpListener>,
     site: Site,
     parts: Parts,
-    stop: impl Future<Output = ()>,
+    stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let (loop_runs, mut loop_ended) = watch::channel(());
     let shutdown = async move {
@@ -153,14 +169,21 @@ async fn supervise(
         while loop_ended.changed().await.is_ok() {}
     };
     let server = web::serve(listeners, Arc::new(site), Limits::default(), shutdown);
-    let driver = async move {
+    // A task of its own, so that a panic in it is an error here.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
         let ended = driver::run(parts, stop).await;
         drop(loop_runs);
         ended
+    });
+    let driver = async {
+        match tasks.join_next().await {
+            Some(ended) => Ok(ended.context("the loop broke down")??),
+            None => Ok(()),
+        }
     };
-    let (server, driver) = tokio::join!(server, driver);
-    driver?;
-    server.context("the web server")
+    let server = async { server.await.context("the web server") };
+    tokio::try_join!(driver, server).map(|((), ())| ())
 }
 
 /// What can be seen from outside, put together at each request.
@@ -204,7 +227,7 @@ fn own_metrics(setup: &Setup, now: Wall) -> anyhow::Result<Own> {
 }
 
 /// Resolves at SIGTERM and at SIGINT.
-fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+pub(crate) fn told_to_end() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     Ok(async move {

@@ -27,7 +27,7 @@ pub(crate) fn config(pipelines: &[(&str, &str)]) -> Config {
             .iter()
             .map(|(account, name)| Arc::new(pipeline(account, name)))
             .collect(),
-        storage: Storage { url: "sqlite://:memory:".to_owned(), retention: Duration::ZERO },
+        storage: Storage::default(),
     }
 }
 
@@ -106,6 +106,7 @@ pub(crate) fn run(account: &str, name: &str, begun: Wall) -> Run {
         message: None,
         unknown_status: false,
         unknown_trigger_status: false,
+        setback: None,
         ended: None,
     }
 }

@@ -30,14 +30,12 @@ impl Check {
         for warning in &loaded.warnings {
             remark(&format!("warning: {warning}"));
         }
-        for account in loaded.config.accounts.values() {
-            if account.account_id == PLACEHOLDER_ACCOUNT_ID {
-                let name = &account.name;
-                remark(&format!(
-                    "warning: the account_id of account {name} is still {PLACEHOLDER_ACCOUNT_ID}: \
-                     `demo` takes it, `serve` does not"
-                ));
-            }
+        for account in loaded.config.placeholder_accounts() {
+            let name = &account.name;
+            remark(&format!(
+                "warning: the account_id of account {name} is still {PLACEHOLDER_ACCOUNT_ID}: \
+                 `demo` takes it, `serve` does not"
+            ));
         }
         Ok(print(&report(&loaded.config, now()))?)
     }
@@ -89,7 +87,7 @@ fn counted(count: u64, what: &str) -> String {
 }
 
 /// Columns as wide as their widest cell.
-fn table<const N: usize>(rows: &[[String; N]]) -> String {
+pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let widest = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };
@@ -156,7 +154,7 @@ pub(super) mod tests {
                 pipeline("sleeping", Some(15), true),
                 pipeline("release", None, false),
             ],
-            storage: Storage { url: "sqlite://x.db".to_owned(), retention: 30 * DAY },
+            storage: Storage::default(),
         }
     }
 

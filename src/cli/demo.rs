@@ -82,6 +82,6 @@ impl Demo {
             speed: self.speed,
             length: self.length,
         };
-        Ok(block_on(app::demo(options))?)
+        Ok(block_on(app::demo(options))??)
     }
 }

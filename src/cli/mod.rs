@@ -6,9 +6,15 @@
 mod args;
 mod check;
 mod demo;
+mod direct;
+mod health;
 mod load;
 mod metrics;
+mod report;
+mod run;
 mod serve;
+mod status;
+mod trigger;
 
 use std::fmt;
 use std::future::Future;
@@ -36,6 +42,10 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Check(check::Check),
+    Health(health::Health),
+    Run(run::Run),
+    Status(status::Status),
+    Trigger(trigger::Trigger),
     Metrics(metrics::Metrics),
 }
 
@@ -45,6 +55,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Health(command) => command.run(),
+        Command::Run(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Trigger(command) => command.run(),
         Command::Metrics(command) => command.run(),
     }
 }
@@ -56,6 +70,10 @@ pub enum Failure {
     Usage(anyhow::Error),
     /// It went wrong.
     Failed(anyhow::Error),
+    /// Something was to be triggered and certainly was not.
+    TriggerFailed(anyhow::Error),
+    /// Nobody knows whether something was triggered.
+    Unknown(anyhow::Error),
 }
 
 impl Failure {
@@ -65,6 +83,8 @@ impl Failure {
         match self {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
+            Self::TriggerFailed(_) => 3,
+            Self::Unknown(_) => 4,
         }
     }
 }
@@ -78,17 +98,27 @@ impl From<anyhow::Error> for Failure {
 /// The chain of causes on one line, and no backtrace.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(error) | Self::Failed(error)) = self;
-        format!("{error:#}").chars().try_for_each(|c| match c {
-            c if c.is_control() => write!(f, "{}", c.escape_default()),
-            c => write!(f, "{c}"),
-        })
+        let (Self::Usage(error)
+        | Self::Failed(error)
+        | Self::TriggerFailed(error)
+        | Self::Unknown(error)) = self;
+        f.write_str(&escaped(&format!("{error:#}")))
     }
 }
 
-/// Writes a result. A reader that has seen enough of it is no failure.
+/// `text` on one line and without power over a terminal.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { escaped.extend(c.escape_default()) } else { escaped.push(c) }
+    }
+    escaped
+}
+
+/// Writes a result; its colours only to a terminal that wants them. A reader that has seen enough
+/// of it is no failure.
 pub fn print(result: &str) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = anstream::AutoStream::auto(io::stdout().lock());
     match stdout.write_all(result.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("cannot write to standard output")
@@ -103,10 +133,12 @@ fn remark(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Runs `work` on all cores.
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("cannot start the runtime")?.block_on(work)
+/// Runs `work` on this thread. One is enough: a run costs less than a millisecond, what takes long
+/// (the disk, a rendering) has threads of its own, and handing each call from thread to thread would
+/// cost more than it brings.
+fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.context("cannot start the runtime")?.block_on(work))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Failure, args, block_on, load::load};
 use crate::app;
-use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID, check_storage_url};
+use crate::config::{Account, Config, Location, PLACEHOLDER_ACCOUNT_ID};
 use crate::telemetry::{self, Format, Level};
 use crate::web::ListenAddress;
 
@@ -64,6 +64,15 @@ pub(super) struct Serve {
     )]
     storage_url: Option<String>,
 
+    /// Do everything but trigger: log what would have been triggered
+    #[arg(
+        long = "dry-run",
+        env = "HARNESS_EXPORTER_DRY_RUN",
+        hide_env_values = true,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    dry_run: bool,
+
     /// From which severity on to log
     #[arg(
         long = "log.level",
@@ -102,6 +111,8 @@ pub struct ServeOptions {
     pub telemetry_path: String,
     /// Whether a pipeline may be triggered over HTTP; only where every address is loopback.
     pub enable_trigger: bool,
+    /// Whether everything is done but the triggering.
+    pub dry_run: bool,
 }
 
 impl Serve {
@@ -111,9 +122,9 @@ impl Serve {
         check_accounts(&loaded.config)?;
         if let Some(url) = self.storage_url {
             // Not by clap, which would repeat the URL with whatever password is in it.
-            check_storage_url(&url)
-                .map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
-            loaded.config.storage.url = url;
+            let location = url.parse::<Location>();
+            loaded.config.storage.location =
+                location.map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
         }
         telemetry::init(self.log_level, self.log_format).map_err(anyhow::Error::from)?;
         for warning in loaded.warnings {
@@ -125,8 +136,9 @@ impl Serve {
             listen_addresses: self.listen_addresses,
             telemetry_path: self.telemetry_path,
             enable_trigger: self.enable_trigger,
+            dry_run: self.dry_run,
         };
-        Ok(block_on(app::serve(options))?)
+        Ok(block_on(app::serve(options))??)
     }
 
     fn check_trigger(&self) -> Result<(), Failure> {
@@ -142,16 +154,21 @@ impl Serve {
     }
 }
 
-fn check_accounts(config: &Config) -> Result<(), Failure> {
-    let is_placeholder = |id: &str| id == PLACEHOLDER_ACCOUNT_ID;
-    match config.accounts.values().find(|account| is_placeholder(&account.account_id)) {
-        Some(account) => Err(Failure::Usage(anyhow!(
-            "the account_id of account {} is still {PLACEHOLDER_ACCOUNT_ID}: put yours there, or \
-             try `harness-exporter demo`, which needs none",
-            account.name
-        ))),
-        None => Ok(()),
+/// Refuses a config that still has the placeholder of the shipped one.
+pub(super) fn check_accounts(config: &Config) -> Result<(), Failure> {
+    config.accounts.values().try_for_each(|account| check_account(account))
+}
+
+/// The same for one account.
+pub(super) fn check_account(account: &Account) -> Result<(), Failure> {
+    if account.account_id != PLACEHOLDER_ACCOUNT_ID {
+        return Ok(());
     }
+    Err(Failure::Usage(anyhow!(
+        "the account_id of account {} is still {PLACEHOLDER_ACCOUNT_ID}: put yours there, or try \
+         `harness-exporter demo`, which needs none",
+        account.name
+    )))
 }
 
 #[cfg(test)]

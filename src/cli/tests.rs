@@ -13,7 +13,12 @@ fn every_flag_has_its_variable() {
     let mut program = Cli::command();
     program.build();
     let mut seen = 0;
-    for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
+    let mut commands: Vec<&clap::Command> = program.get_subcommands().collect();
+    while let Some(command) = commands.pop() {
+        if command.get_name() == "help" {
+            continue;
+        }
+        commands.extend(command.get_subcommands());
         for arg in command.get_arguments() {
             let Some(flag) = arg.get_long().filter(|flag| !["help", "version"].contains(flag))
             else {
@@ -25,7 +30,7 @@ fn every_flag_has_its_variable() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 12);
+    assert_eq!(seen, 39);
 }
 
 #[test]
@@ -48,6 +53,15 @@ fn bad_values_are_bad_usage() {
         &["demo", "--speed=0"],
         &["demo", "--for=60"],
         &["check", "stray"],
+        &["run"],
+        &["run", "nightly", "--account=acme"],
+        &["run", "nightly", "--org=default"],
+        &["run", "nightly", "--timeout=0s"],
+        &["status"],
+        &["status", "../up"],
+        &["status", "65a1b2c3d4e5f60718293a4b", "--output=yaml"],
+        &["trigger"],
+        &["trigger", "create"],
         &["metric"],
     ] {
         let line = ["harness-exporter"].iter().chain(line);
@@ -86,6 +100,8 @@ fn the_help_of_serve() {
                                           HARNESS_EXPORTER_WEB_ENABLE_TRIGGER]
           --storage.url <URL>             Where the runs are kept, instead of where the config says
                                           [env: HARNESS_EXPORTER_STORAGE_URL]
+          --dry-run                       Do everything but trigger: log what would have been triggered
+                                          [env: HARNESS_EXPORTER_DRY_RUN]
           --log.level <LEVEL>             From which severity on to log [env:
                                           HARNESS_EXPORTER_LOG_LEVEL] [default: info] [possible values:
                                           debug, info, warn, error]

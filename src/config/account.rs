@@ -140,11 +140,41 @@ fn url(value: &Value) -> Result<Url, String> {
     }
 }
 
+impl Account {
+    /// Whether its host is this machine. Of names, only `localhost` is known to be.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.url)
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_from_everything_else() {
+        let table = [
+            ("http://localhost:8080", true),
+            ("http://stand-in.localhost", true),
+            ("http://127.9.9.9", true),
+            ("http://[::1]:80", true),
+            ("https://app.harness.io", false),
+            ("https://localhost.example", false),
+            ("https://10.0.0.1", false),
+            ("https://[2001:db8::1]", false),
+        ];
+        for (url, expected) in table {
+            assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
+        }
     }
 }

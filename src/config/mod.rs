@@ -1,6 +1,6 @@
 //! The configuration, in a form that has no invalid states.
 //!
-//! What a user writes is read by [`load`], which finds every problem of a file at once and names
+//! What a user writes is read by [`load()`], which finds every problem of a file at once and names
 //! its place. Nothing here opens a secret: a [`SecretSource`] says where one is to be read.
 
 mod account;
@@ -30,7 +30,8 @@ use url::Url;
 pub use self::load::{ConfigError, Loaded, fingerprint, load};
 pub use self::parse::{Source, parse};
 pub use self::problem::{Place, Problem, Problems, Warning};
-pub use self::storage::check_storage_url;
+pub use self::settings::RESERVED_HEADERS;
+pub use self::storage::Location;
 use crate::model::{AccountName, PipelineName, WebhookVersion};
 use crate::schedule::Schedule;
 
@@ -188,8 +189,8 @@ impl Polling {
 /// Where the runs are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
-    /// `sqlite://` and a path, relative to the working directory.
-    pub url: String,
+    /// The file.
+    pub location: Location,
     /// How long ended runs are kept. Totals are kept for ever.
     pub retention: Duration,
 }

@@ -170,6 +170,10 @@ fn polling(fields: &mut Fields<'_>) -> Option<Polling> {
     Some(Polling { first: first?, min, max })
 }
 
+/// Headers that shape the request itself: with another value it would not be one.
+pub const RESERVED_HEADERS: [&str; 5] =
+    ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
+
 fn read_headers(fields: &mut Fields<'_>) -> Read<Vec<(String, String)>> {
     let mut seen: Vec<HeaderName> = Vec::new();
     fields.entries("headers", |name, value| {
@@ -179,7 +183,7 @@ fn read_headers(fields: &mut Fields<'_>) -> Read<Vec<(String, String)>> {
             "x-api-key" => {
                 return Err("not allowed here, want api_key_file in the account".to_owned());
             }
-            "content-length" | "host" | "transfer-encoding" | "connection" => {
+            reserved if RESERVED_HEADERS.contains(&reserved) => {
                 return Err("not allowed: this header belongs to the connection".to_owned());
             }
             _ if seen.contains(&header) => {

@@ -5,7 +5,9 @@
 //! is on `/metrics` is on disk too. Whatever ends unasked (the store, a call that panics) ends the
 //! loop with an error, and the process with it: recovery is the normal way to begin.
 
+mod calls;
 mod clock;
+mod follow;
 mod telling;
 mod turns;
 
@@ -16,17 +18,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 
+use calls::{Answer, Calls};
 pub use clock::{Clock, wall};
+pub use follow::Follower;
 use turns::{Next, Turn, Turns};
 
 use crate::board::Board;
 use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
-use crate::harness::{Client, TriggerCall};
+use crate::harness::Client;
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
-    AccountName, Answered, Change, EventAnswer, Fact, Mono, Run, RunId, TriggerAnswer,
+    AccountName, Answered, Change, EventAnswer, Fact, Mono, PipelineName, Run, RunId,
 };
 use crate::run::UnknownWord;
 use crate::store::{self, Batch, Writer};
@@ -38,6 +42,17 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// How long after a failed save the next is tried.
 const SAVE_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long what nobody waits for may gather before it is saved: a sync of the disk costs more than
+/// everything else about a run together.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// How long a save may take before nothing new is let go: webhooks that wait for the disk would
+/// leave all at once, and break the limit of the second they leave in.
+const SLOW_SAVE: Duration = Duration::from_millis(250);
+
+/// How long after trouble with the store nothing new is let go.
+const CALM: Duration = Duration::from_secs(1);
 
 /// How many unknown words are remembered, to log each once.
 const MOST_WORDS: usize = 1000;
@@ -80,6 +95,9 @@ pub enum Error {
     /// A call to Harness panicked.
     #[error("a call to harness broke down")]
     Call(#[from] JoinError),
+    /// The engine would not begin a run.
+    #[error("no run of {0} could be begun")]
+    NotBegun(PipelineName),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
@@ -88,10 +106,13 @@ pub enum Error {
 struct Driver {
     parts: Parts,
     turns: Turns,
-    webhooks: JoinSet<(RunId, AccountName, Answered<TriggerAnswer>)>,
-    reads: JoinSet<(RunId, AccountName, Answered<EventAnswer>)>,
+    calls: Calls,
     asked: HashMap<u64, oneshot::Sender<TriggerReply>>,
     last_ask: u64,
+    /// Set while something gathers that nobody waits for: when to save it.
+    save_at: Option<tokio::time::Instant>,
+    /// Set while the engine is to let nothing go, because the store fails or is slow: until when.
+    held_until: Option<tokio::time::Instant>,
     /// Set while the store can't be written: when to try again.
     save_again: Option<tokio::time::Instant>,
     words: HashSet<String>,
@@ -108,14 +129,15 @@ pub fn pulse_at(now: Mono) -> u64 {
 ///
 /// # Errors
 /// Where something that must not end has ended.
-pub async fn run(parts: Parts, stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn run(mut parts: Parts, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let mut driver = Driver {
+        calls: Calls::new(std::mem::take(&mut parts.clients)),
         parts,
         turns: Turns::default(),
-        webhooks: JoinSet::new(),
-        reads: JoinSet::new(),
         asked: HashMap::new(),
         last_ask: 0,
+        save_at: None,
+        held_until: None,
         save_again: None,
         words: HashSet::new(),
         stopping: false,
@@ -130,7 +152,7 @@ impl Driver {
         tokio::pin!(stop);
         loop {
             self.turn()?;
-            if self.stopping && self.webhooks.is_empty() {
+            if self.stopping && self.calls.no_webhooks() {
                 if self.save_again.is_some() {
                     return Err(Error::NotSaved);
                 }
@@ -142,8 +164,7 @@ impl Driver {
             tokio::select! {
                 () = &mut stop, if !self.stopping => self.stop(),
                 answer = self.parts.saved.recv() => self.saved(answer.ok_or(Error::StoreGone)?),
-                Some(done) = self.webhooks.join_next() => self.triggered(done?),
-                Some(done) = self.reads.join_next() => self.event_read(done?),
+                Some(answer) = self.calls.next() => self.answered(answer?),
                 Some(ask) = self.parts.asks.recv() => self.ask(ask)?,
                 () = sleep => {}
             }
@@ -164,15 +185,13 @@ impl Driver {
         while let Ok(answer) = self.parts.saved.try_recv() {
             self.saved(answer);
         }
-        while let Some(done) = self.webhooks.try_join_next() {
-            self.triggered(done?);
-        }
-        while let Some(done) = self.reads.try_join_next() {
-            self.event_read(done?);
+        while let Some(answer) = self.calls.try_next() {
+            self.answered(answer?);
         }
         while let Ok(ask) = self.parts.asks.try_recv() {
             self.ask(ask)?;
         }
+        self.mind_store();
         let now = self.parts.clock.now();
         self.parts.engine.advance(now);
         self.parts.own.tick(Loop::Driver, now.wall);
@@ -181,6 +200,7 @@ impl Driver {
             match self.turns.gathering().add(effect) {
                 Some(Effect::ReadEvent(read)) => self.read(read),
                 Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
+                Some(Effect::Withheld { pipeline, due }) => telling::withheld(&pipeline, due),
                 _ => {}
             }
         }
@@ -189,12 +209,23 @@ impl Driver {
 
     /// Hands what has gathered to the store, or releases what does not need it.
     fn hand_over(&mut self) -> Result<(), Error> {
-        if self.save_again.is_some_and(|at| at > tokio::time::Instant::now()) {
+        let now = tokio::time::Instant::now();
+        if self.save_again.is_some_and(|at| at > now) {
             return Ok(());
         }
+        if !self.turns.gathering().is_urgent()
+            && !self.turns.gathering().is_empty()
+            && !self.stopping
+        {
+            let at = *self.save_at.get_or_insert(now + GATHER);
+            if at > now {
+                return Ok(());
+            }
+        }
+        self.save_at = None;
         loop {
-            let next = match self.turns.next() {
-                Next::Wait if self.save_again.is_some() => self.turns.probe(),
+            let next = match self.turns.next(now) {
+                Next::Wait if self.save_again.is_some() => self.turns.probe(now),
                 next => next,
             };
             match next {
@@ -209,14 +240,12 @@ impl Driver {
     }
 
     fn saved(&mut self, (id, result): store::Answer) {
-        let now = self.parts.clock.now();
         match result {
             Ok(()) => {
                 self.parts.own.store_written();
                 if self.save_again.take().is_some() {
                     tracing::info!("the store can be written again");
                     self.parts.ready.store(true, Ordering::Relaxed);
-                    self.parts.engine.handle(Input::StoreWritable { writable: true }, now);
                 }
                 if let Some(turn) = self.turns.saved(id) {
                     self.release(turn);
@@ -233,11 +262,30 @@ impl Driver {
                 }
                 self.save_again = Some(tokio::time::Instant::now() + SAVE_AGAIN_AFTER);
                 self.parts.ready.store(false, Ordering::Relaxed);
-                self.parts.engine.handle(Input::StoreWritable { writable: false }, now);
+                self.hold();
                 if let Some(input) = self.turns.failed(id) {
-                    self.parts.engine.handle(input, now);
+                    self.parts.engine.handle(input, self.parts.clock.now());
                 }
             }
+        }
+    }
+
+    /// Lets nothing new go while the store fails or is slow, and for a while after.
+    fn mind_store(&mut self) {
+        let now = tokio::time::Instant::now();
+        if self.turns.with_store_for(now) > SLOW_SAVE {
+            self.hold();
+        } else if self.save_again.is_none() && self.held_until.is_some_and(|until| until <= now) {
+            self.held_until = None;
+            let input = Input::StoreWritable { writable: true };
+            self.parts.engine.handle(input, self.parts.clock.now());
+        }
+    }
+
+    fn hold(&mut self) {
+        if self.held_until.replace(tokio::time::Instant::now() + CALM).is_none() {
+            let input = Input::StoreWritable { writable: false };
+            self.parts.engine.handle(input, self.parts.clock.now());
         }
     }
 
@@ -277,53 +325,31 @@ impl Driver {
     }
 
     fn send(&mut self, send: SendTrigger) {
-        let account = send.pipeline.account.clone();
-        self.parts.own.rate_limit_waited(&account, send.waited);
+        self.parts.own.rate_limit_waited(&send.pipeline.account, send.waited);
         if let Some(due) = send.due {
             self.parts.own.trigger_lag(self.parts.clock.now().wall.since(due));
         }
-        let client = self.parts.clients.get(&account).cloned();
-        self.webhooks.spawn(async move {
-            let call = TriggerCall {
-                pipeline: &send.pipeline,
-                version: send.version,
-                payload: &send.payload,
-            };
-            let answered = match client {
-                Some(client) => client.trigger(call).await,
-                None => no_client(TriggerAnswer::NeverLeft { message: NO_CLIENT.to_owned() }),
-            };
-            (send.run, account, answered)
-        });
+        self.calls.trigger(send);
     }
 
     fn read(&mut self, read: ReadEvent) {
         self.parts.own.rate_limit_waited(&read.account, read.waited);
-        let client = self.parts.clients.get(&read.account).cloned();
-        self.reads.spawn(async move {
-            let answered = match client {
-                Some(client) => client.read_event(read.version, &read.event).await,
-                None => no_client(EventAnswer::Failed { message: NO_CLIENT.to_owned() }),
-            };
-            (read.run, read.account, answered)
-        });
+        self.calls.read_event(read);
     }
 
-    fn triggered(&mut self, done: (RunId, AccountName, Answered<TriggerAnswer>)) {
-        let (run, account, answered) = done;
-        self.note_call(&account, Endpoint::Trigger, &answered);
-        let input = Input::Triggered { run, answered };
-        self.parts.engine.handle(input, self.parts.clock.now());
-        self.note_up(&account);
-    }
-
-    fn event_read(&mut self, done: (RunId, AccountName, Answered<EventAnswer>)) {
-        let (run, account, answered) = done;
-        self.note_call(&account, Endpoint::Event, &answered);
-        if let EventAnswer::Failed { message: detail } = &answered.answer {
-            tracing::debug!(%run, %account, code = answered.code, detail, "could not read the event");
+    fn answered(&mut self, Answer { account, input }: Answer) {
+        match &input {
+            Input::Triggered { answered, .. } => {
+                self.note_call(&account, Endpoint::Trigger, answered);
+            }
+            Input::EventRead { run, answered } => {
+                self.note_call(&account, Endpoint::Event, answered);
+                if let EventAnswer::Failed { message: detail } = &answered.answer {
+                    tracing::debug!(%run, %account, code = answered.code, detail, "could not read the event");
+                }
+            }
+            _ => {}
         }
-        let input = Input::EventRead { run, answered };
         self.parts.engine.handle(input, self.parts.clock.now());
         self.note_up(&account);
     }
@@ -366,17 +392,20 @@ impl Driver {
     /// Nothing new begins, and what only reads is dropped; webhooks under way are waited for.
     fn stop(&mut self) {
         self.stopping = true;
-        self.reads.abort_all();
-        self.reads.detach_all();
+        self.calls.drop_reads();
         self.parts.engine.handle(Input::Stop, self.parts.clock.now());
     }
 
     fn sleep(&self) -> Duration {
         let now = self.parts.clock.now();
-        let wake = self.parts.engine.wake_at(now).map_or(LONGEST_SLEEP, |at| at.since(now.mono));
-        let again =
-            self.save_again.map(|at| at.saturating_duration_since(tokio::time::Instant::now()));
-        wake.min(again.unwrap_or(LONGEST_SLEEP)).min(LONGEST_SLEEP)
+        let wake = self.parts.engine.wake_at(now).map(|at| at.since(now.mono));
+        let now = tokio::time::Instant::now();
+        let ours = [self.save_at, self.save_again, self.held_until];
+        // What is past waits for an answer, which wakes by itself.
+        let ours = ours.into_iter().flatten().filter(|at| *at > now).min();
+        let ours = ours.map(|at| at.saturating_duration_since(now));
+        let slow = self.turns.is_with_store().then_some(SLOW_SAVE);
+        [wake, ours, slow].into_iter().flatten().fold(LONGEST_SLEEP, Duration::min)
     }
 
     fn unknown_word(&mut self, run: &RunId, word: UnknownWord) {
@@ -398,12 +427,6 @@ fn told(reply: Reply) -> TriggerReply {
         Reply::UnknownPipeline => TriggerReply::UnknownPipeline,
         Reply::Active => TriggerReply::Active,
         Reply::NotSaved => TriggerReply::StoreUnavailable,
+        Reply::DryRun => TriggerReply::DryRun,
     }
-}
-
-const NO_CLIENT: &str = "its account is not in the config";
-
-/// The answer of a call that there is nobody to make.
-fn no_client<T>(answer: T) -> Answered<T> {
-    Answered { answer, code: None, skew: None, took: Duration::ZERO }
 }

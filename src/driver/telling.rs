@@ -2,7 +2,7 @@
 
 use tracing::{debug, info, warn};
 
-use crate::model::{Change, Fact, Run};
+use crate::model::{Change, Fact, PipelineName, Run, Wall};
 
 /// Logs a fact, once it is on disk.
 pub(super) fn tell(fact: &Fact) {
@@ -19,6 +19,12 @@ pub(super) fn tell(fact: &Fact) {
         }
         Fact::Waiting(_) => {}
     }
+}
+
+/// Logs what a dry run has not sent.
+pub(super) fn withheld(pipeline: &PipelineName, due: Option<Wall>) {
+    let due = due.map(tracing::field::display);
+    info!(%pipeline, due, "dry run: would have triggered");
 }
 
 fn tell_run(run: &Run, change: Change) {

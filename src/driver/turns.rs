@@ -5,6 +5,9 @@
 //! it. Only when a batch is on disk are its webhooks released and its facts shown.
 
 use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::engine::{Effect, Input, Reply, SendTrigger};
 use crate::model::{Change, Fact, RunId};
@@ -27,6 +30,13 @@ impl Turn {
         self.facts.is_empty() && self.sends.is_empty() && self.replies.is_empty()
     }
 
+    /// Whether somebody waits for it to be on disk: Harness for a webhook, the store for an event
+    /// id that would be lost with the process, or whoever asked for a run.
+    pub(super) fn is_urgent(&self) -> bool {
+        let accepted = |fact: &Fact| matches!(fact, Fact::Run { change: Change::Accepted, .. });
+        !self.sends.is_empty() || !self.replies.is_empty() || self.facts.iter().any(accepted)
+    }
+
     /// Whether any of it needs the store.
     fn is_saved(&self) -> bool {
         let derived = |fact: &Fact| matches!(fact, Fact::Waiting(_) | Fact::Next { .. });
@@ -39,7 +49,9 @@ impl Turn {
             Effect::Fact(fact) => self.facts.push(fact),
             Effect::SendTrigger(send) => self.sends.push(send),
             Effect::Reply { request, reply } => self.replies.push((request, reply)),
-            Effect::ReadEvent(_) | Effect::UnknownWord { .. } => return Some(effect),
+            Effect::ReadEvent(_) | Effect::UnknownWord { .. } | Effect::Withheld { .. } => {
+                return Some(effect);
+            }
         }
         None
     }
@@ -49,6 +61,7 @@ impl Turn {
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     with_store: Option<(u64, Turn)>,
+    handed_over: Option<Instant>,
     gathering: Turn,
     last_id: u64,
 }
@@ -76,8 +89,19 @@ impl Turns {
         self.with_store.is_none() && self.gathering.is_empty()
     }
 
+    /// Whether a batch is with the store.
+    pub(super) fn is_with_store(&self) -> bool {
+        self.with_store.is_some()
+    }
+
+    /// For how long a batch has been with the store.
+    pub(super) fn with_store_for(&self, now: Instant) -> Duration {
+        let since = self.handed_over.filter(|_| self.with_store.is_some());
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
     /// What to do next with what has gathered.
-    pub(super) fn next(&mut self) -> Next {
+    pub(super) fn next(&mut self, now: Instant) -> Next {
         if self.with_store.is_some() || self.gathering.is_empty() {
             return Next::Wait;
         }
@@ -87,16 +111,18 @@ impl Turns {
         }
         self.last_id += 1;
         let facts = turn.facts.clone();
+        self.handed_over = Some(now);
         self.with_store = Some((self.last_id, turn));
         Next::Save(self.last_id, facts)
     }
 
     /// Asks whether the store can be written at all, where there is nothing else to save.
-    pub(super) fn probe(&mut self) -> Next {
+    pub(super) fn probe(&mut self, now: Instant) -> Next {
         if self.with_store.is_some() {
             return Next::Wait;
         }
         self.last_id += 1;
+        self.handed_over = Some(now);
         self.with_store = Some((self.last_id, Turn::default()));
         Next::Save(self.last_id, Vec::new())
     }

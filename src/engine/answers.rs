@@ -11,8 +11,8 @@ use super::{Active, Effect, Engine, Timer};
 use crate::config::Webhook;
 use crate::limiter::Ticket;
 use crate::model::{
-    Answered, Change, DetailsVersion, EventAnswer, Now, Outcome, Phase, Reason, RunId,
-    TriggerAnswer, WebhookVersion,
+    ActiveState, Answered, Change, DetailsVersion, EventAnswer, Mono, Now, Outcome, Phase, Reason,
+    RunId, Setback, TriggerAnswer, WebhookVersion,
 };
 use crate::polling::{self, Pace};
 use crate::run::{self, Sight};
@@ -37,25 +37,12 @@ struct Look {
     throttled: bool,
 }
 
-/// Why the last attempt to send certainly started nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Setback {
-    /// Answered 429.
-    Throttled,
-    /// Nothing left this machine.
-    NeverLeft,
-    /// The URL is not one of this Harness'.
-    UnknownPath,
-}
-
-impl Setback {
-    /// What the trigger comes to where it was the last.
-    fn verdict(self) -> (Outcome, Reason) {
-        match self {
-            Self::Throttled => (Outcome::Rejected, Reason::RateLimited),
-            Self::NeverLeft => (Outcome::Unreachable, Reason::Unreachable),
-            Self::UnknownPath => (Outcome::Rejected, Reason::Rejected),
-        }
+/// What the trigger comes to where this setback was the last.
+fn verdict(setback: Setback) -> (Outcome, Reason) {
+    match setback {
+        Setback::Throttled => (Outcome::Rejected, Reason::RateLimited),
+        Setback::NeverLeft => (Outcome::Unreachable, Reason::Unreachable),
+        Setback::UnknownPath => (Outcome::Rejected, Reason::Rejected),
     }
 }
 
@@ -124,6 +111,7 @@ impl Engine {
         account.under_way = account.under_way.saturating_sub(1);
         account.note_code(answered.code);
         account.skew = answered.skew.or(account.skew);
+        account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(answered.took)));
         if answered.code == Some(THROTTLED) {
             account.limiter.throttled(ticket, retry_after, now.mono);
         } else {
@@ -134,11 +122,11 @@ impl Engine {
     /// The attempt certainly started nothing: another follows, unless it is too late for one.
     fn set_back(&mut self, id: &RunId, setback: Setback, message: Option<String>, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
-        active.setback = Some(setback);
+        active.run.setback = Some(setback);
         let retry = FIRST_RETRY.saturating_mul(1 << active.attempts.min(8)).min(LONGEST_RETRY);
         active.attempts = active.attempts.saturating_add(1);
         if now.mono >= active.start_deadline {
-            return self.fail(id, setback.verdict(), message, now);
+            return self.fail(id, verdict(setback), message, now);
         }
         active.run.phase = Phase::Waiting;
         active.run.message = message;
@@ -154,9 +142,9 @@ impl Engine {
     /// A run has not been sent, or not with any effect, for as long as it may.
     pub(super) fn start_deadline(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get(id) else { return };
-        let verdict = match (active.run.phase, active.setback) {
+        let verdict = match (active.run.phase, active.run.setback) {
             (Phase::Due | Phase::Waiting, None) => NOT_SENT,
-            (Phase::Waiting, Some(setback)) => setback.verdict(),
+            (Phase::Waiting, Some(setback)) => verdict(setback),
             // Under way or accepted: its answer decides.
             _ => return,
         };
@@ -291,7 +279,7 @@ impl Engine {
 fn pace(active: &Active, now: Now) -> Pace {
     let unresolved = active.run.phase != Phase::Executing;
     let long = now.mono.since(active.accepted_at) > polling::PATIENCE_AFTER;
-    if run::waits_for_person(&active.run) || (unresolved && long) {
+    if active.run.active_state() == ActiveState::WaitingPerson || (unresolved && long) {
         Pace::Patient
     } else {
         Pace::Usual

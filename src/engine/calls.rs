@@ -45,6 +45,9 @@ impl Engine {
             return;
         }
         let config = pipeline.config.clone();
+        if due.after(config.start_deadline) < now.wall {
+            return self.missed(place, MissedReason::Late, 1, due);
+        }
         let id = RunId::of_slot(&config.name, due, 1);
         let mut active = Active::new(id.clone(), &config, place, now);
         active.run.origin = Origin::Schedule;
@@ -66,6 +69,11 @@ impl Engine {
             return;
         }
         let Some(config) = active.config.clone() else { return };
+        if self.dry_run {
+            // It stays as it is, until its start deadline ends it.
+            let (pipeline, due) = (config.name.clone(), active.run.due);
+            return self.effects.push(Effect::Withheld { pipeline, due });
+        }
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
         account.note_sent(id, now.mono);
         active.call = Some(Call::Trigger(account.take(now.mono)));
@@ -80,7 +88,7 @@ impl Engine {
         };
         let version = active.version;
         let run = Arc::new(active.run.clone());
-        let due = run.due.filter(|_| active.attempts == 0);
+        let due = run.due.filter(|_| change == Change::Begun);
         let payload = run.payload.clone().unwrap_or_else(|| config.payload.clone());
         let mark = active
             .place
@@ -129,9 +137,13 @@ impl Engine {
         let Some(active) = self.take_back(id, now) else { return };
         let asked = active.run.origin == Origin::Manual && active.attempts == 0;
         active.run.phase = if asked { Phase::Due } else { Phase::Waiting };
-        let account = active.run.account.clone();
+        let (account, deadline) = (active.run.account.clone(), active.start_deadline);
+        // It may have passed while the run was being saved, and was then not heeded.
+        self.timers.insert((deadline, Timer::StartDeadline(id.clone())));
         if let Some(account) = self.accounts.get_mut(&account) {
             if asked {
+                // It would else stand in its own way where the caps count what has been sent.
+                account.forget(id);
                 account.fresh.insert((now.wall, now.mono, Job::Run(id.clone())));
             } else {
                 account.resends.insert((now.mono, id.clone()));
@@ -180,40 +192,7 @@ impl Engine {
 impl Active {
     /// A run of the pipeline at `place`, not sent yet.
     pub(super) fn new(id: RunId, config: &Arc<Pipeline>, place: usize, now: Now) -> Self {
-        let run = Run {
-            id,
-            pipeline: config.name.clone(),
-            account: config.account.clone(),
-            origin: Origin::Manual,
-            due: None,
-            attempt: 1,
-            payload: None,
-            phase: Phase::Due,
-            begun: now.wall,
-            sent: None,
-            accepted: None,
-            event: None,
-            execution: None,
-            outcome: Outcome::Pending,
-            reason: None,
-            resolved: None,
-            processing: None,
-            status: None,
-            result: None,
-            state_since: now.wall,
-            start: None,
-            end: None,
-            duration: None,
-            queue: None,
-            number: None,
-            reported: None,
-            stages: Vec::new(),
-            failure_types: Vec::new(),
-            message: None,
-            unknown_status: false,
-            unknown_trigger_status: false,
-            ended: None,
-        };
+        let run = Run::new(id, config.name.clone(), config.account.clone(), now.wall);
         Self::of(run, Some(config.clone()), Some(place), now)
     }
 
@@ -252,7 +231,6 @@ impl Active {
             config,
             version: WebhookVersion::V1,
             attempts: 0,
-            setback: None,
             call: None,
         }
     }

@@ -64,6 +64,7 @@ impl Engine {
         let due_times = pipeline.due_times.filter(|_| !pipeline.config.paused);
         let at = due_times.and_then(|due_times| due_times.next_after(pipeline.handled_until));
         self.due.extend(at.map(|at| (at, place)));
+        let at = at.filter(|_| !self.dry_run);
         let fact = Fact::Next { pipeline: pipeline.config.name.clone(), at };
         self.effects.push(Effect::Fact(fact));
     }
@@ -76,10 +77,31 @@ impl Engine {
         else {
             return;
         };
+        if self.dry_run {
+            pipeline.handled_until = newest;
+            let (pipeline, due) = (pipeline.config.name.clone(), Some(newest));
+            return self.effects.push(Effect::Withheld { pipeline, due });
+        }
+        self.drop_outdated(place, now);
         let older = due_times.count_between(from, newest).saturating_sub(1);
         // In this order, so that the mark saved with the older ones says that this one is owed.
         self.take_due(place, newest, MissedReason::Late, now);
         self.missed(place, MissedReason::Late, older, newest);
+    }
+
+    /// Due times that waited when the wall clock was set on, or the machine fell asleep: their
+    /// timers have not rung, and yet they are too old to be sent.
+    fn drop_outdated(&mut self, place: usize, now: Now) {
+        while let Some(pipeline) = self.pipelines.get_mut(place)
+            && let Some(first) = pipeline.waiting.first_entry()
+            && first.key().after(pipeline.config.start_deadline) < now.wall
+        {
+            let (due, since) = first.remove_entry();
+            if let Some(account) = self.accounts.get_mut(&pipeline.config.account) {
+                account.fresh.remove(&(due, since, Job::Due(place)));
+            }
+            self.missed(place, MissedReason::Late, 1, due);
+        }
     }
 
     /// Decides about one due time: too late (for `reason`), one too many, or to be sent.
@@ -138,6 +160,9 @@ impl Engine {
     ) -> Reply {
         let Some(place) = self.places.get(name).copied() else { return Reply::UnknownPipeline };
         let Some(pipeline) = self.pipelines.get_mut(place) else { return Reply::UnknownPipeline };
+        if self.dry_run {
+            return Reply::DryRun;
+        }
         if !self.store_writable || self.stopping {
             return Reply::NotSaved;
         }

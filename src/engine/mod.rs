@@ -90,6 +90,13 @@ pub enum Effect {
         /// What.
         reply: Reply,
     },
+    /// Would have been sent now, but for the dry run.
+    Withheld {
+        /// The pipeline it would have triggered.
+        pipeline: PipelineName,
+        /// For which due time; none for a run that an earlier life left to be sent.
+        due: Option<Wall>,
+    },
     /// A word of Harness' that is not in our tables was met.
     UnknownWord {
         /// In which run.
@@ -142,6 +149,8 @@ pub enum Reply {
     Active,
     /// It could not be saved.
     NotSaved,
+    /// This is a dry run, in which nothing is sent.
+    DryRun,
 }
 
 /// Something that is to be done at an instant.
@@ -174,8 +183,6 @@ struct Active {
     version: WebhookVersion,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
-    /// What the last of them came to.
-    setback: Option<answers::Setback>,
     /// The call under way, if any.
     call: Option<calls::Call>,
 }
@@ -213,6 +220,8 @@ pub struct Engine {
     waiting_told: Option<u64>,
     store_writable: bool,
     stopping: bool,
+    /// Every pipeline is as if it were paused, and no webhook is sent.
+    dry_run: bool,
 }
 
 impl Engine {
@@ -235,7 +244,16 @@ impl Engine {
             waiting_told: None,
             store_writable: true,
             stopping: false,
+            dry_run: false,
         }
+    }
+
+    /// The same engine in a dry run: it sends no webhook. Every pipeline is as if it were paused,
+    /// so that nothing is caught up afterwards; runs of an earlier life are followed to their end.
+    /// To be said before [`Engine::restore`].
+    #[must_use]
+    pub fn dry_run(self) -> Self {
+        Self { dry_run: true, ..self }
     }
 
     /// Takes in one thing that has happened.
@@ -263,10 +281,12 @@ impl Engine {
     /// Does what the time calls for: notices due times, ends what is too late, lets calls go.
     /// To be called once a turn, after the inputs.
     pub fn advance(&mut self, now: Now) {
+        // What has waited too long goes before what is due now, or it would stand in its way.
+        self.ring(now);
         if !self.stopping {
             self.notice_due(now);
+            self.ring(now);
         }
-        self.ring(now);
         if !self.stopping && self.store_writable {
             self.let_go(now);
         }
@@ -328,3 +348,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,7 @@ impl Engine {
     fn catch_up(&mut self, place: usize, stored: Option<&StoredPipeline>, now: Now) {
         let Some(pipeline) = self.pipelines.get_mut(place) else { return };
         let schedule = pipeline.config.schedule.map(|s| s.to_string()).unwrap_or_default();
-        let paused = pipeline.config.paused;
+        let paused = pipeline.config.paused || self.dry_run;
         let same = stored.filter(|stored| stored.schedule == schedule);
         match (stored, same) {
             // It went on as it was, and is to go on: the one case in which a due time may be sent.
@@ -86,7 +86,9 @@ impl Engine {
             _ => {}
         }
         let Some(pipeline) = self.pipelines.get_mut(place) else { return };
-        pipeline.handled_until = pipeline.handled_until.max(now.wall);
+        // The clock may have been set back: what was handled once stays handled.
+        let handled = stored.map_or(pipeline.handled_until, |stored| stored.mark.handled_until);
+        pipeline.handled_until = handled.max(now.wall);
         self.effects.push(Effect::Fact(Fact::Loaded(StoredPipeline {
             name: pipeline.config.name.clone(),
             schedule,

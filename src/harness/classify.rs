@@ -24,6 +24,13 @@ pub(super) struct Reply {
     pub(super) body: Body,
 }
 
+impl Reply {
+    /// A line that names the HTTP status, the code and the message, cleaned.
+    pub(super) fn told(&self, secrets: &Secrets) -> String {
+        secrets.clean(&said(self).1)
+    }
+}
+
 /// The body of an answer, decompressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Body {

@@ -1,20 +1,19 @@
 //! The calls themselves: URLs, headers, connections, time limits.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Certificate, Method, Request, Response, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
 
 use super::body::{Departure, WebhookBody};
 use super::classify::{self, Body, Reply};
 use super::secret::{SecretError, Secrets};
 use super::timing::Stopwatch;
-use crate::config::{Account, Pipeline, Webhook};
+use crate::config::{Account, Pipeline, RESERVED_HEADERS, Webhook};
 use crate::model::{
     AccountName, Answered, DetailsVersion, EventAnswer, EventId, Reason, TriggerAnswer,
     WebhookVersion,
@@ -35,10 +34,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const USER_AGENT: &str = concat!("harness-exporter/", env!("CARGO_PKG_VERSION"));
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
-/// Headers that shape the request itself. With another value it would not be one.
-const RESERVED: [&str; 5] =
-    ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
 
 /// Why there can be no client for an account.
 #[derive(Debug, thiserror::Error)]
@@ -286,7 +281,7 @@ fn connections(account: &Account, roots: &[Certificate]) -> reqwest::Result<reqw
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .tls_certs_merge(roots.iter().cloned());
-    if is_loopback(&account.url) {
+    if account.is_loopback() {
         builder = builder.no_proxy();
     }
     if account.url.scheme() == "http" {
@@ -296,20 +291,11 @@ fn connections(account: &Account, roots: &[Certificate]) -> reqwest::Result<reqw
     builder.build()
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
-}
-
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let refused = || format!("header {name} can't be sent: take it out of the config");
     let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
     let mut value = HeaderValue::from_str(value).map_err(|_| refused())?;
-    if RESERVED.contains(&parsed.as_str()) {
+    if RESERVED_HEADERS.contains(&parsed.as_str()) {
         return Err(refused());
     }
     value.set_sensitive(true);
@@ -371,6 +357,8 @@ fn explain(error: reqwest::Error, secrets: &Secrets) -> String {
     secrets.clean(&causes.join(": ")).to_lowercase()
 }
 
+mod triggers;
+
 #[cfg(test)]
 mod tls_tests;
 
@@ -391,22 +379,5 @@ mod tests {
         let sizes: Vec<_> = blocks.iter().map(Vec::len).collect();
         assert_eq!(sizes, [BLOCK, BLOCK, BLOCK, 5]);
         assert_eq!(blocks.concat(), whole);
-    }
-
-    #[test]
-    fn loopback_is_told_from_everything_else() {
-        let table = [
-            ("http://localhost:8080", true),
-            ("http://stand-in.localhost", true),
-            ("http://127.9.9.9", true),
-            ("http://[::1]:80", true),
-            ("https://app.harness.io", false),
-            ("https://localhost.example", false),
-            ("https://10.0.0.1", false),
-            ("https://[2001:db8::1]", false),
-        ];
-        for (url, expected) in table {
-            assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
-        }
     }
 }

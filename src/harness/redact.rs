@@ -45,7 +45,7 @@ fn looks_like_key(word: &str) -> bool {
 }
 
 /// Hides the webhook token in every `/custom/{token}/v3`.
-fn hide_tokens(text: &str) -> String {
+pub(super) fn hide_tokens(text: &str) -> String {
     let mut pieces = text.split("/custom/");
     let mut hidden = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

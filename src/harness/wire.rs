@@ -1,8 +1,10 @@
 //! Harness' JSON, as much of it as is used.
 //!
 //! Field names are Harness' own. Every field may be missing, null or of another type; whether what
-//! is left still makes an answer is said by [`TriggerReply::event`] and [`EventReply::details`].
-//! Statuses stay text here: they are the core's to understand.
+//! is left still makes an answer is said by [`trigger_reply`] and [`event_details`]. Statuses stay
+//! text here: they are the core's to understand.
+
+mod triggers;
 
 use std::collections::HashMap;
 
@@ -10,10 +12,14 @@ use serde::Deserialize;
 
 use super::lenient::{Any, Loose};
 use super::secret::Secrets;
-use crate::model::{EventDetails, EventId, ExecutionId, LayoutNode, Summary, Wall};
+use crate::model::{EventDetails, EventId, ExecutionId, LayoutNode, Summary, Target, Wall};
+pub(super) use triggers::{page, trigger};
 
 /// What Harness puts in the place of an id when it could make nothing of a webhook.
 const UNRECOGNIZED: &str = "Unrecognized Webhook";
+
+/// The longest identifier that is taken for one, in characters.
+const LONGEST_IDENTIFIER: usize = 128;
 
 /// The envelope of every answer, a refusal's included.
 #[derive(Debug, Default, Deserialize)]
@@ -115,6 +121,7 @@ pub(super) fn event_details(body: &[u8], secrets: &Secrets) -> Result<EventDetai
     let data = envelope.data.0.ok_or("it has no data")?;
     let processing =
         data.webhook_processing_details.0.ok_or("it has no webhookProcessingDetails")?;
+    let target = processing.target();
     let execution = processing.pipeline_execution_id.0;
     let execution = (!execution.is_empty())
         .then(|| ExecutionId::new(&execution))
@@ -127,6 +134,7 @@ pub(super) fn event_details(body: &[u8], secrets: &Secrets) -> Result<EventDetai
         execution,
         message: cleaned([processing.message.0], secrets),
         summary: summary.map(|summary| summary.into_model(secrets)),
+        target,
     })
 }
 
@@ -166,6 +174,10 @@ struct Data {
 #[serde(default, rename_all = "camelCase")]
 struct Processing {
     event_found: Any<Option<bool>>,
+    org_identifier: Any<String>,
+    project_identifier: Any<String>,
+    pipeline_identifier: Any<String>,
+    trigger_identifier: Any<String>,
     pipeline_execution_id: Any<String>,
     status: Any<String>,
     message: Any<String>,
@@ -219,6 +231,22 @@ struct LayoutObject {
 struct Edges {
     current_node_children: Any<Vec<String>>,
     next_ids: Any<Vec<String>>,
+}
+
+impl Processing {
+    /// All four identifiers, or none: they are null together where nothing matched.
+    fn target(&self) -> Option<Target> {
+        let identifier = |Any(text): &Any<String>| {
+            let fits = !text.is_empty() && text.chars().count() <= LONGEST_IDENTIFIER;
+            (fits && !text.contains(char::is_control)).then(|| text.clone())
+        };
+        Some(Target {
+            org: identifier(&self.org_identifier)?,
+            project: identifier(&self.project_identifier)?,
+            pipeline: identifier(&self.pipeline_identifier)?,
+            trigger: identifier(&self.trigger_identifier)?,
+        })
+    }
 }
 
 impl SummaryObject {

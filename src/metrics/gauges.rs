@@ -232,7 +232,11 @@ pub(super) static FAMILIES: &[Metric] = &[
         "1 where this keeps the pipeline from being triggered at its due times.",
         &[CAUSE],
         |board, emit| {
-            let paused = |cause| cause == PauseCause::Config && board.config.paused;
+            let paused = |cause| match cause {
+                PauseCause::Config => board.config.paused,
+                PauseCause::DryRun => board.dry_run,
+                PauseCause::Maintenance | PauseCause::Manual => false,
+            };
             state_set(emit, (PauseCause::ALL, PauseCause::as_str), paused);
         },
     ),

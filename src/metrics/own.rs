@@ -267,12 +267,11 @@ impl Own {
         self.store_write_failures.inc();
     }
 
-    /// A config was loaded. `hash` is a hash of what it says; 48 bits of it are shown, which a float
-    /// holds exactly.
+    /// A config was loaded. `hash` is a hash of what it says, below 2^53 so that a float holds it.
     pub fn config_loaded(&self, hash: u64, at: Wall) {
         self.reload_successful.set(1.0);
         self.reload_timestamp.set(seconds(at.0));
-        self.config_hash.set((hash & 0xffff_ffff_ffff) as f64);
+        self.config_hash.set(hash as f64);
     }
 
     /// A config was to be loaded, and the old one stays.

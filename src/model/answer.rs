@@ -97,6 +97,21 @@ pub struct EventDetails {
     pub message: Option<String>,
     /// `executionDetails.pipelineExecutionSummary`; may be missing though a run exists.
     pub summary: Option<Summary>,
+    /// What the event was for; none where Harness found nothing that it matched.
+    pub target: Option<Target>,
+}
+
+/// Which pipeline an event was for, in Harness' identifiers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// `orgIdentifier`.
+    pub org: String,
+    /// `projectIdentifier`.
+    pub project: String,
+    /// `pipelineIdentifier`.
+    pub pipeline: String,
+    /// `triggerIdentifier`.
+    pub trigger: String,
 }
 
 /// `pipelineExecutionSummary`, as much of it as is used. Every field may be absent.

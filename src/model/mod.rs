@@ -12,13 +12,13 @@ mod trigger_status;
 mod words;
 
 pub use answer::{
-    Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, TriggerAnswer,
-    WebhookVersion,
+    Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, Target,
+    TriggerAnswer, WebhookVersion,
 };
 pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
-pub use run::{ActiveState, Phase, ReportedStages, Run, Stage};
-pub use time::{Mono, Now, Wall};
+pub use run::{ActiveState, Phase, ReportedStages, Run, Setback, Stage};
+pub use time::{LONGEST_DURATION, Mono, Now, Wall};
 pub use trigger_status::{TriggerClass, TriggerStatus};
 pub use words::{
     FailureType, MissedReason, Origin, Outcome, PauseCause, Reason, RunResult, SlotResult,

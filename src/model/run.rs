@@ -57,6 +57,18 @@ impl ActiveState {
     }
 }
 
+/// Why an attempt to send a webhook certainly started nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setback {
+    /// Answered 429.
+    Throttled,
+    /// Nothing left this machine.
+    NeverLeft,
+    /// The URL is not one of this Harness'.
+    UnknownPath,
+}
+
 /// One stage of an execution, by our reading of Harness' stage map.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
@@ -156,11 +168,54 @@ pub struct Run {
     /// Whether a status of its event that is not in our tables was counted.
     #[serde(default)]
     pub unknown_trigger_status: bool,
+    /// Why the last attempt to send it certainly started nothing, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setback: Option<Setback>,
     /// When we recorded its end.
     pub ended: Option<Wall>,
 }
 
 impl Run {
+    /// A run that somebody asked for and that has not been sent.
+    #[must_use]
+    pub const fn new(id: RunId, pipeline: PipelineName, account: AccountName, begun: Wall) -> Self {
+        Self {
+            id,
+            pipeline,
+            account,
+            origin: Origin::Manual,
+            due: None,
+            attempt: 1,
+            payload: None,
+            phase: Phase::Due,
+            begun,
+            sent: None,
+            accepted: None,
+            event: None,
+            execution: None,
+            outcome: Outcome::Pending,
+            reason: None,
+            resolved: None,
+            processing: None,
+            status: None,
+            result: None,
+            state_since: begun,
+            start: None,
+            end: None,
+            duration: None,
+            queue: None,
+            number: None,
+            reported: None,
+            stages: Vec::new(),
+            failure_types: Vec::new(),
+            message: None,
+            unknown_status: false,
+            unknown_trigger_status: false,
+            setback: None,
+            ended: None,
+        }
+    }
+
     /// Whether it is not over yet.
     #[must_use]
     pub fn is_active(&self) -> bool {

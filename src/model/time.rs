@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest duration of a run or stage that is believed, in milliseconds: 400 days, where
+/// Harness' longest timeout is 35.
+pub const LONGEST_DURATION: i64 = 400 * 24 * 60 * 60 * 1000;
+
 /// An instant of the wall clock, in milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// Harness states its times in the same unit. Due times are wall time; nothing that is waited for

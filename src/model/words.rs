@@ -1,7 +1,7 @@
 //! The closed vocabularies: every value that a label can take, each in one place.
 //!
-//! Harness' words come in at [`Status::of`] and [`TriggerStatus::of`] and go no further; past this
-//! module a status is a variant, never a string.
+//! Harness' words come in at [`Status::of`] and [`super::TriggerStatus::of`] and go no further; past
+//! these a status is a variant, never a string.
 
 use std::fmt;
 

@@ -7,13 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    ActiveState, Change, EventDetails, EventId, ExecutionId, FailureType, Now, Outcome, Phase,
+    Change, EventDetails, EventId, ExecutionId, FailureType, LONGEST_DURATION, Now, Outcome, Phase,
     Reason, ReportedStages, Run, RunResult, Status, Summary, TriggerClass, TriggerStatus, Wall,
 };
 use crate::stages;
-
-/// The longest duration that is believed, in milliseconds: Harness' longest timeout is 35 days.
-pub const LONGEST_DURATION: i64 = 400 * DAY;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -52,10 +49,11 @@ pub struct Reading {
     pub unknown: Vec<UnknownWord>,
 }
 
-/// The webhook was taken.
+/// The webhook was taken. What stood in the way of earlier attempts is no longer of interest.
 pub fn accepted(run: &mut Run, event: EventId, now: Now) -> Change {
     run.accepted = Some(now.wall);
     run.event = Some(event);
+    run.message = None;
     run.phase = Phase::Accepted;
     Change::Accepted
 }
@@ -173,7 +171,7 @@ fn take_details(run: &mut Run, summary: &Summary, sight: &Sight) {
     if summary.message.is_some() {
         run.message.clone_from(&summary.message);
     }
-    if let Some(start) = believable(summary.start, sight) {
+    if let Some(start) = believable(summary.start, sight).filter(|_| run.start.is_none()) {
         let ours = by_our_clock(start, sight);
         run.start = Some(ours.min(sight.now.wall));
         run.queue = run.accepted.and_then(|accepted| queue(accepted, ours));
@@ -230,12 +228,6 @@ fn by_our_clock(time: Wall, sight: &Sight) -> Wall {
 fn queue(accepted: Wall, start: Wall) -> Option<i64> {
     let queue = start.0.saturating_sub(accepted.0);
     (-DAY..=DAY).contains(&queue).then_some(queue.max(0))
-}
-
-/// Whether a run is one of those that may be looked at patiently.
-#[must_use]
-pub fn waits_for_person(run: &Run) -> bool {
-    run.active_state() == ActiveState::WaitingPerson
 }
 
 #[cfg(test)]

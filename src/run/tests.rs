@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{AccountName, Mono, Origin, PipelineName, RunId};
+use crate::model::{AccountName, ActiveState, Mono, Origin, PipelineName, RunId};
 
 const NOW: i64 = 1_764_000_000_000;
 
@@ -46,6 +46,7 @@ fn run() -> Run {
         message: None,
         unknown_status: false,
         unknown_trigger_status: false,
+        setback: None,
         ended: None,
     }
 }
@@ -208,4 +209,14 @@ fn the_state_is_dated_from_its_change() {
     moved = executing("Running", NOW - 1_000, None);
     read(&mut run, &moved, &later);
     assert_eq!((run.active_state(), run.state_since), (ActiveState::Executing, Wall(NOW + 60_000)));
+}
+
+#[test]
+fn a_start_ahead_of_our_clock_is_dated_once() {
+    let mut run = run();
+    let ahead = executing("Running", NOW + 3 * DAY, None);
+    read(&mut run, &ahead, &sight());
+    let later = Sight { now: Now { wall: Wall(NOW + 60_000), ..now() }, ..sight() };
+    let again = read(&mut run, &ahead, &later);
+    assert_eq!((changes(&again), run.start), (vec![], Some(Wall(NOW))));
 }

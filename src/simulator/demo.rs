@@ -119,7 +119,7 @@ mod tests {
 
     fn config(pipelines: Vec<Arc<Pipeline>>) -> Config {
         let accounts = BTreeMap::from([(AccountName::new("default"), account())]);
-        let storage = Storage { url: String::new(), retention: MINUTE };
+        let storage = Storage::default();
         Config { accounts, pipelines, storage }
     }
 

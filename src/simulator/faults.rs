@@ -23,6 +23,8 @@ pub enum Endpoint {
     Execution,
     /// `POST …/pipelines/execution/summary`.
     Executions,
+    /// `POST` and `GET …/triggers`.
+    Triggers,
     /// Anything else.
     Unknown,
 }

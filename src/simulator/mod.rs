@@ -26,6 +26,7 @@ mod routes;
 mod script;
 mod server;
 mod summary;
+mod triggers;
 mod webhook;
 mod wire;
 mod world;

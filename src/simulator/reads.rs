@@ -1,4 +1,4 @@
-//! Everything that is only read: an event's details, an execution, lists of them, a trigger.
+//! What is only read of events and executions: an event's details, an execution, lists of them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::routes::{Asked, KeyUse, Route, required};
 use super::script::{Processing, merge};
 use super::world::World;
 
-const VIEW: &str = "core_pipeline_view";
+pub(super) const VIEW: &str = "core_pipeline_view";
 
 impl World {
     /// The older endpoint knows no queued event; the newer one says `QUEUED`.
@@ -156,48 +156,6 @@ impl World {
             until: time("endTime").unwrap_or(i64::MAX),
         })
     }
-
-    pub(super) fn answer_trigger(&self, asked: Asked<'_>, id: &str) -> Result<Reply, Reply> {
-        self.check_key(asked, KeyUse::Required, VIEW)?;
-        let account = required(asked, "accountIdentifier")?;
-        let org = required(asked, "orgIdentifier")?;
-        let project = required(asked, "projectIdentifier")?;
-        let target = required(asked, "targetIdentifier")?;
-        let found = self.pipelines.iter().find(|(key, _)| {
-            key.org == org && key.project == project && key.pipeline == target && key.trigger == id
-        });
-        let Some((_, pipeline)) = found.filter(|_| self.accounts.contains(account)) else {
-            let message = format!("Trigger {id} does not exist");
-            return Err(Reply::error(404, "ENTITY_NOT_FOUND", &message, asked.correlation));
-        };
-        let version =
-            pipeline.token.as_ref().map_or_else(|| "v2".to_owned(), |token| format!("{token}/v3"));
-        let url = format!(
-            "{}gateway/pipeline/api/webhook/custom/{version}?accountIdentifier={account}\
-             &orgIdentifier={org}&projectIdentifier={project}&pipelineIdentifier={target}\
-             &triggerIdentifier={id}",
-            self.base(asked.call)
-        );
-        let data = json!({
-            "name": id,
-            "identifier": id,
-            "description": null,
-            "type": "Webhook",
-            "triggerStatus": { "validationStatus": { "statusResult": "SUCCESS" }, "status": "SUCCESS" },
-            "lastTriggerExecutionDetails": null,
-            "webhookDetails": { "webhookSecret": null, "webhookSourceRepo": "CUSTOM" },
-            "buildDetails": null,
-            "tags": {},
-            "executions": [0, 0, 0, 0, 0, 0, 0],
-            "yaml": format!("trigger:\n  identifier: {id}\n"),
-            "webhookUrl": url,
-            "webhookCurlCommand": format!("curl -X POST '{url}' -d '{{}}'"),
-            "registrationStatus": "SUCCESS",
-            "enabled": pipeline.enabled,
-            "pipelineInputOutdated": false,
-        });
-        Ok(Reply::success(&data, asked.correlation))
-    }
 }
 
 /// Null where Harness fails to fetch it, which it does not tell.
@@ -238,7 +196,7 @@ fn texts(list: Option<&Value>) -> BTreeSet<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn number(asked: Asked<'_>, name: &str, default: usize) -> Result<usize, Reply> {
+pub(super) fn number(asked: Asked<'_>, name: &str, default: usize) -> Result<usize, Reply> {
     let Some(text) = asked.call.parameter(name) else { return Ok(default) };
     text.parse().map_err(|_| Reply::invalid_parameter(name, "must be a number", asked.correlation))
 }

@@ -48,6 +48,10 @@ pub(super) enum Route {
     Execution(String),
     Executions,
     Trigger(String),
+    /// A pipeline's triggers, to be listed.
+    Triggers,
+    /// Another one, to be made.
+    NewTrigger,
     Unknown,
 }
 
@@ -76,6 +80,8 @@ impl Route {
             ("GET", ["pipeline", "api", "triggers", id, "details"]) => {
                 Self::Trigger((*id).to_owned())
             }
+            ("GET", ["pipeline", "api", "triggers"]) => Self::Triggers,
+            ("POST", ["pipeline", "api", "triggers"]) => Self::NewTrigger,
             _ => Self::Unknown,
         }
     }
@@ -91,6 +97,7 @@ impl Route {
             Self::Execution(_) => Endpoint::Execution,
             Self::Executions => Endpoint::Executions,
             Self::Trigger(_) => Endpoint::TriggerLookup,
+            Self::Triggers | Self::NewTrigger => Endpoint::Triggers,
             Self::Unknown => Endpoint::Unknown,
         }
     }
@@ -157,6 +164,8 @@ impl World {
             Route::Execution(id) => self.answer_execution(asked, id),
             Route::Executions => self.answer_executions(asked),
             Route::Trigger(id) => self.answer_trigger(asked, id),
+            Route::Triggers => self.answer_triggers(asked),
+            Route::NewTrigger => self.answer_new_trigger(asked),
             Route::Unknown => {
                 self.unexpected.push(format!("{} {}", asked.call.method, asked.call.path));
                 return Reply::unknown_path(asked.correlation);

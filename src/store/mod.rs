@@ -7,10 +7,9 @@
 //! What it refuses: to begin with nothing where there was something, to work on what is damaged,
 //! foreign or of a newer version, and to share a file with a second process.
 //!
-//! The schema and the texts of SQL ([`sql`]) are such that PostgreSQL takes them as they are.
+//! The schema and the texts of SQL (in `sql`) are such that PostgreSQL takes them as they are.
 
 mod load;
-mod location;
 mod open;
 mod prune;
 mod save;
@@ -27,7 +26,6 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::model::RunId;
 
-pub use location::{BadLocation, Location};
 pub use open::OpenError;
 pub use writer::{Answer, Batch, Refused, Writer};
 

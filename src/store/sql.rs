@@ -117,7 +117,8 @@ fn delete_surplus() -> String {
     format!(
         "delete from runs where id in (
             select p.id from runs as p
-            where p.pipeline = $1 and p.bad = $2 and (p.ended, p.id) <= (
+            where p.pipeline = $1 and p.bad = $2 and p.ended is not null
+            and (p.ended, p.id) <= (
                 select ended, id from runs
                 where pipeline = $1 and bad = $2 and ended is not null
                 order by ended desc, id desc limit 1 offset $3)

@@ -69,6 +69,8 @@ pub enum TriggerReply {
     Active,
     /// The run could not be saved, so nothing will be sent.
     StoreUnavailable,
+    /// This is a dry run, in which nothing is sent.
+    DryRun,
 }
 
 /// How long clients are waited for, and how many there may be.

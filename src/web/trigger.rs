@@ -79,6 +79,9 @@ async fn ask(
             StatusCode::CONFLICT,
             format!("a run of {pipeline} is active and its concurrency is forbid"),
         ),
+        TriggerReply::DryRun => {
+            refusal(StatusCode::CONFLICT, "the exporter runs with --dry-run: nothing was triggered")
+        }
         TriggerReply::StoreUnavailable => refusal(
             StatusCode::SERVICE_UNAVAILABLE,
             "the store cannot be written: nothing was triggered",

@@ -1,6 +1,6 @@
 //! What is said of values that are wrong, one at a time.
 
-use super::super::check_storage_url;
+use super::super::Location;
 use super::{START, bad};
 
 /// What is said of a pipeline that has these keys besides the required ones.
@@ -241,7 +241,7 @@ fn stores() {
         ("postgresql://db/runs", "PostgreSQL is not supported yet".to_owned()),
         ("mysql://me:hunter2@db/runs", "found the scheme `mysql`".to_owned()),
     ] {
-        assert_eq!(check_storage_url(url), Err(format!("{found}, {want}")), "{url}");
+        assert_eq!(url.parse::<Location>(), Err(format!("{found}, {want}")), "{url}");
         let text = format!("storage: {{url: '{url}'}}{START}}}");
         assert_eq!(bad(&text), format!("storage.url: {found}, {want}"));
     }

@@ -105,6 +105,12 @@ fn the_documents_own_answers_are_understood() {
             starting_nodes: vec!["Usu77wypQum1gB2hdur-8A".to_owned()],
             ..Summary::default()
         }),
+        target: Some(Target {
+            org: "XXXX".to_owned(),
+            project: "XXXXXXX".to_owned(),
+            pipeline: "XXXX".to_owned(),
+            trigger: "XXXXX".to_owned(),
+        }),
     };
     assert_eq!(details(&body), Ok(expected));
 }

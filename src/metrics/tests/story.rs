@@ -140,7 +140,7 @@ pub(super) fn the_process() -> Own {
     own.tick(Loop::Store, noon(2_764));
     own.store_written();
     own.store_write_failed();
-    own.config_loaded(u64::MAX, noon(-30));
+    own.config_loaded((1 << 53) - 1, noon(-30));
     own.config_refused();
     own.build_info("0.1.0", "unknown", "1.95.0");
     own

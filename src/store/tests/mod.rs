@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Location, OpenError, Store};
+use super::{OpenError, Store};
+use crate::config::Location;
 use crate::model::{
     AccountName, Change, EventId, ExecutionId, Fact, FailureType, Mark, MissedReason, Origin,
     Outcome, Phase, PipelineName, Reason, ReportedStages, Restored, Run, RunId, RunResult, Stage,
@@ -81,6 +82,7 @@ fn begun(pipeline: &str, minutes: i64) -> Run {
         message: None,
         unknown_status: false,
         unknown_trigger_status: false,
+        setback: None,
         ended: None,
     }
 }

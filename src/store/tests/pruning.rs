@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rusqlite::StatementStatus;
+
 use super::*;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -142,5 +144,26 @@ fn the_indexes_are_used() {
             through || step.contains("TEMP B-TREE")
         };
         assert!(!steps.iter().any(scan), "{steps:#?}");
+        let all_of_a_pipeline = "SEARCH p USING INDEX runs_newest (pipeline=?)".to_owned();
+        assert!(!steps.contains(&all_of_a_pipeline), "{steps:#?}");
+    }
+}
+
+/// SQLite would plan a statement anew each time another number is bound to a limit.
+#[test]
+fn statements_are_planned_once() {
+    let folder = folder();
+    let mut store = open(&folder);
+    for minutes in 0..3 {
+        let good = finished("nightly", minutes, RunResult::Success);
+        let bad = finished("hourly", minutes, RunResult::Failure);
+        store.commit(&[fact(good, Change::Finished), fact(bad, Change::Finished)]).unwrap();
+        store.prune(at(minutes), DAY).unwrap();
+    }
+    let sql = &store.sql;
+    for text in [&sql.save_run, &sql.add_to_total, &sql.delete_surplus, &sql.delete_old] {
+        let statement = store.connection.prepare_cached(text).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{text}");
+        assert!(statement.get_status(StatementStatus::Run) >= 3, "{text}");
     }
 }

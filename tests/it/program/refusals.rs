@@ -98,5 +98,5 @@ async fn what_the_machine_refuses_ends_with_status_1() {
 async fn a_key_that_cannot_be_read_is_refused() {
     let setup = setup();
     fs::remove_file(setup.folder().join("key")).unwrap();
-    refused(&setup, &["serve", ADDRESS], 1, &["error: account default: ", "API key"]).await;
+    refused(&setup, &["serve", ADDRESS], 1, &["error: the API key of account default "]).await;
 }

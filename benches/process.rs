@@ -1,0 +1,196 @@
+//! What one exporter process costs: idle, with runs in flight, and for each run from trigger to
+//! recorded, all durable writes included.
+//!
+//! The binary is run as a user runs it, against the stand-in of Harness in this process; its
+//! figures are the operating system's own (`/proc`). Nothing is asserted: this measures.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement, run by hand"
+)]
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness_exporter::simulator::{Simulator, Stage, World};
+
+const ACCOUNT: &str = "acme0000000000000000AA";
+
+/// Clock ticks a second in `/proc/PID/stat`: fixed by Linux' interface to programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+#[tokio::main]
+async fn main() {
+    println!("| what | figure |\n|---|---|");
+    idle();
+    in_flight(1_000);
+    for_each_run(1_000);
+}
+
+/// Memory of an exporter that has nothing to do.
+fn idle() {
+    let exporter = Exporter::start("http://127.0.0.1:9", &pipelines(1, ""));
+    exporter.settle(Duration::from_secs(3));
+    println!("| resident memory, idle, one pipeline | {:.1} MB |", exporter.resident_kb() / 1e3);
+}
+
+/// Memory that a run in flight adds: what the process has grown by once the burst of the first
+/// calls is over and their connections are closed. It was scraped before, so that what a scrape
+/// needs is in both figures.
+fn in_flight(count: usize) {
+    let simulator = world(count, Duration::from_hours(1));
+    let schedule = "every: 40s, align: epoch, polling: {first: 1s, min: 40s, max: 60s}";
+    let exporter = Exporter::start(&simulator.url(), &pipelines(count, schedule));
+    for _ in 0..5 {
+        exporter.scrape();
+    }
+    let before = exporter.resident_kb();
+    let begun = Instant::now();
+    while simulator.world().executions().len() < count {
+        assert!(begun.elapsed() < Duration::from_mins(2), "it takes too long");
+        exporter.settle(Duration::from_millis(200));
+    }
+    exporter.settle(Duration::from_secs(30));
+    let after = exporter.resident_kb();
+    println!(
+        "| resident memory, {count} pipelines, scraped, before the first run | {:.1} MB |",
+        before / 1e3
+    );
+    println!("| resident memory, {count} runs in flight | {:.1} MB |", after / 1e3);
+    println!("| for one run in flight | {:.1} kB |", (after - before) / count as f64);
+}
+
+/// CPU time from trigger to recorded.
+fn for_each_run(count: usize) {
+    let simulator = world(count, Duration::from_secs(3));
+    let exporter = Exporter::start(&simulator.url(), &pipelines(count, "every: 10s"));
+    exporter.until(|text| sum(text, "harness_pipeline_runs_total", "") >= 1.0);
+    let (cpu, ended, calls) = (exporter.cpu(), exporter.ended(), exporter.calls());
+    exporter.settle(Duration::from_secs(30));
+    let (cpu, ended, calls) =
+        (exporter.cpu() - cpu, exporter.ended() - ended, exporter.calls() - calls);
+    println!("| runs ended in 30 s, {count} pipelines | {ended} |");
+    println!("| calls for one run | {:.1} |", calls / ended);
+    println!("| CPU for one run, saved to disk | {:.3} ms |", cpu / ended * 1e3);
+}
+
+fn world(count: usize, duration: Duration) -> Simulator {
+    let mut world = World::new(ACCOUNT, 1.0);
+    for number in 0..count {
+        let name = format!("p{number}");
+        let pipeline = world.pipeline("default", "shop", &name, "exporter");
+        pipeline.queue(Duration::from_millis(200)).stages([Stage::new("main", duration)]);
+    }
+    Simulator::start(world, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap()
+}
+
+fn pipelines(count: usize, more: &str) -> String {
+    let separator = if more.is_empty() { "" } else { ", " };
+    (0..count).fold(String::new(), |mut text, number| {
+        let _ = writeln!(text, "  - {{pipeline: p{number}, trigger: exporter{separator}{more}}}");
+        text
+    })
+}
+
+struct Exporter {
+    child: Child,
+    address: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Exporter {
+    fn start(url: &str, pipelines: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.yaml");
+        std::fs::write(
+            &config,
+            format!(
+                "accounts:\n  - {{account_id: {ACCOUNT}, url: '{url}', requests_per_minute: 1000000, \
+                 max_active_runs: 1000000, triggers_per_minute: 1000000}}\n\
+                 defaults: {{org: default, project: shop}}\n\
+                 storage: {{url: 'sqlite://{}'}}\npipelines:\n{pipelines}",
+                folder.path().join("store.db").display(),
+            ),
+        )
+        .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_harness-exporter"))
+            .args(["serve", "--web.listen-address=127.0.0.1:0", "--config.file"])
+            .arg(Path::new(&config))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line =
+            lines.find(|line| line.as_ref().unwrap().contains("msg=listening")).unwrap().unwrap();
+        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        // Read on, or the exporter would block on a full pipe.
+        std::thread::Builder::new().spawn(move || lines.for_each(drop)).unwrap();
+        Self { child, address, _folder: folder }
+    }
+
+    fn scrape(&self) -> String {
+        use std::io::{Read, Write};
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    fn until(&self, holds: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        while !holds(&self.scrape()) {
+            assert!(begun.elapsed() < Duration::from_mins(2), "it takes too long");
+            self.settle(Duration::from_millis(200));
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as what happens to the exporter")]
+    fn settle(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn ended(&self) -> f64 {
+        sum(&self.scrape(), "harness_pipeline_runs_total", "")
+    }
+
+    fn calls(&self) -> f64 {
+        sum(&self.scrape(), "harness_api_requests_total", "")
+    }
+
+    fn resident_kb(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// User and system time so far, in seconds.
+    fn cpu(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index).unwrap().parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// The sum over the series of `metric` whose labels hold `label`.
+fn sum(text: &str, metric: &str, label: &str) -> f64 {
+    text.lines()
+        .filter(|line| line.starts_with(metric) && line.contains(label))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}

@@ -1,0 +1,99 @@
+//! The calls to Harness that are under way: the one place where an effect becomes a call and its
+//! answer an input.
+//!
+//! It knows neither the store nor the metrics, so that the exporter's loop and the one that only
+//! follows a few runs make their calls in the same way.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+
+use crate::engine::{Input, ReadEvent, SendTrigger};
+use crate::harness::{Client, TriggerCall};
+use crate::model::{AccountName, Answered, EventAnswer, TriggerAnswer};
+
+/// What a call came to.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Whose Harness it was made to.
+    pub(super) account: AccountName,
+    /// What the engine is to hear of it.
+    pub(super) input: Input,
+}
+
+/// See the module's documentation.
+pub(super) struct Calls {
+    clients: BTreeMap<AccountName, Client>,
+    webhooks: JoinSet<Answer>,
+    reads: JoinSet<Answer>,
+}
+
+impl Calls {
+    /// No call yet; there is one client for each account.
+    pub(super) fn new(clients: BTreeMap<AccountName, Client>) -> Self {
+        Self { clients, webhooks: JoinSet::new(), reads: JoinSet::new() }
+    }
+
+    /// Sends a webhook.
+    pub(super) fn trigger(&mut self, send: SendTrigger) {
+        let account = send.pipeline.account.clone();
+        let client = self.clients.get(&account).cloned();
+        self.webhooks.spawn(async move {
+            let call = TriggerCall {
+                pipeline: &send.pipeline,
+                version: send.version,
+                payload: &send.payload,
+            };
+            let answered = match client {
+                Some(client) => client.trigger(call).await,
+                None => no_client(TriggerAnswer::NeverLeft { message: NO_CLIENT.to_owned() }),
+            };
+            Answer { account, input: Input::Triggered { run: send.run, answered } }
+        });
+    }
+
+    /// Reads an event.
+    pub(super) fn read_event(&mut self, read: ReadEvent) {
+        let client = self.clients.get(&read.account).cloned();
+        self.reads.spawn(async move {
+            let answered = match client {
+                Some(client) => client.read_event(read.version, &read.event).await,
+                None => no_client(EventAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            Answer { account: read.account, input: Input::EventRead { run: read.run, answered } }
+        });
+    }
+
+    /// Waits for an answer; none where no call is under way. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Option<Result<Answer, JoinError>> {
+        tokio::select! {
+            Some(answer) = self.webhooks.join_next() => Some(answer),
+            Some(answer) = self.reads.join_next() => Some(answer),
+            else => None,
+        }
+    }
+
+    /// An answer that is there already.
+    pub(super) fn try_next(&mut self) -> Option<Result<Answer, JoinError>> {
+        self.webhooks.try_join_next().or_else(|| self.reads.try_join_next())
+    }
+
+    /// Whether no webhook is under way.
+    pub(super) fn no_webhooks(&self) -> bool {
+        self.webhooks.is_empty()
+    }
+
+    /// Gives up what only reads.
+    pub(super) fn drop_reads(&mut self) {
+        self.reads.abort_all();
+        self.reads.detach_all();
+    }
+}
+
+const NO_CLIENT: &str = "its account is not in the config";
+
+/// The answer of a call that there is nobody to make.
+fn no_client<T>(answer: T) -> Answered<T> {
+    Answered { answer, code: None, skew: None, took: Duration::ZERO }
+}

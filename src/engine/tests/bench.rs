@@ -1,0 +1,356 @@
+//! A bench to try the engine on, in steps that read like a story. Every save works at once; what
+//! is sent and read is kept until the story answers it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Account, Concurrency, Config, Pipeline, Polling, Storage, Webhook};
+use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
+use crate::model::{
+    AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionId, Fact,
+    MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult,
+    StoredPipeline, Summary, TriggerAnswer, Wall,
+};
+use crate::schedule::{Align, Schedule};
+
+/// 2025-11-24T16:00:00Z, at which everything here is due that is due by the minute.
+pub(super) const START: i64 = 1_764_000_000_000;
+
+/// What the other clock shows then.
+const ORIGIN: Mono = Mono(hours(1000 * 24));
+
+pub(super) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(super) const fn mins(minutes: u64) -> Duration {
+    Duration::from_mins(minutes)
+}
+
+pub(super) const fn hours(hours: u64) -> Duration {
+    Duration::from_hours(hours)
+}
+
+/// The pipeline `name`, due every minute.
+pub(super) fn pipeline(name: &str) -> Pipeline {
+    Pipeline {
+        name: PipelineName::new(name),
+        account: AccountName::new("default"),
+        org: "default".to_owned(),
+        project: "shop".to_owned(),
+        pipeline: name.to_owned(),
+        trigger: "exporter".to_owned(),
+        webhook: Webhook::Auto,
+        schedule: Some(every(mins(1))),
+        schedule_text: "every 1m".to_owned(),
+        start_deadline: mins(5),
+        concurrency: Concurrency::Forbid,
+        payload: Arc::from("{}"),
+        headers: Vec::new(),
+        queue_deadline: hours(6),
+        run_deadline: hours(36 * 24),
+        paused: false,
+        polling: Polling::DEFAULT,
+    }
+}
+
+pub(super) const fn every(every: Duration) -> Schedule {
+    Schedule { every, align: Align::Epoch }
+}
+
+fn account() -> Account {
+    Account {
+        name: AccountName::new("default"),
+        url: "https://harness.example".parse().unwrap(),
+        account_id: "acme0000000000000000AA".to_owned(),
+        api_key: None,
+        requests_per_minute: 300,
+        max_active_runs: 50,
+        triggers_per_minute: 30,
+        timeout: secs(30),
+    }
+}
+
+pub(super) struct Bench {
+    engine: Engine,
+    now: Now,
+    /// By how much the wall clock was set, in milliseconds.
+    set_by: i64,
+    pub(super) config: Config,
+    pub(super) runs: BTreeMap<RunId, Arc<Run>>,
+    pub(super) rows: BTreeMap<PipelineName, StoredPipeline>,
+    pub(super) missed: Vec<(MissedReason, u64)>,
+    /// Webhooks sent and not answered.
+    pub(super) sent: Vec<SendTrigger>,
+    /// Events being read.
+    pub(super) reads: Vec<ReadEvent>,
+    pub(super) replies: Vec<Reply>,
+    /// How often a word was told that is not in our tables.
+    pub(super) strange_words: usize,
+    /// How many looks were answered.
+    pub(super) looks: usize,
+    /// Whether saves fail.
+    pub(super) store_fails: bool,
+}
+
+impl Bench {
+    /// An exporter that starts for the first time.
+    pub(super) fn new<const N: usize>(pipelines: [Pipeline; N]) -> Self {
+        Self::with(account(), pipelines)
+    }
+
+    /// The same, with other limits.
+    pub(super) fn limited<const N: usize>(
+        limits: impl FnOnce(&mut Account),
+        pipelines: [Pipeline; N],
+    ) -> Self {
+        let mut account = account();
+        limits(&mut account);
+        Self::with(account, pipelines)
+    }
+
+    fn with<const N: usize>(account: Account, pipelines: [Pipeline; N]) -> Self {
+        let config = Config {
+            accounts: [(account.name.clone(), Arc::new(account))].into(),
+            pipelines: pipelines.into_iter().map(Arc::new).collect(),
+            storage: Storage::default(),
+        };
+        let mut bench = Self {
+            engine: Engine::new(&config, 1),
+            now: Now { wall: Wall(START), mono: ORIGIN },
+            set_by: 0,
+            config,
+            runs: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            missed: Vec::new(),
+            sent: Vec::new(),
+            reads: Vec::new(),
+            replies: Vec::new(),
+            strange_words: 0,
+            looks: 0,
+            store_fails: false,
+        };
+        bench.start();
+        bench
+    }
+
+    /// Killed, and started again with what is saved.
+    pub(super) fn restart(&mut self) {
+        self.restart_after(Duration::ZERO);
+    }
+
+    pub(super) fn restart_after(&mut self, down: Duration) {
+        self.sent.clear();
+        self.reads.clear();
+        self.missed.clear();
+        self.move_to(self.now.mono.after(down));
+        self.start();
+    }
+
+    pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Pipeline)) {
+        edit(Arc::make_mut(&mut self.config.pipelines[0]));
+    }
+
+    fn start(&mut self) {
+        self.engine = Engine::new(&self.config, 1);
+        let restored = Restored {
+            pipelines: self.rows.values().cloned().collect(),
+            runs: self.runs.values().cloned().collect(),
+            totals: Vec::new(),
+        };
+        self.engine.restore(&restored, self.now);
+        self.turn(Vec::new());
+    }
+
+    pub(super) fn handle(&mut self, input: Input) {
+        self.turn(vec![input]);
+    }
+
+    fn turn(&mut self, inputs: Vec<Input>) {
+        for input in inputs {
+            self.engine.handle(input, self.now);
+        }
+        self.engine.advance(self.now);
+        let wake = self.engine.wake_at(self.now);
+        assert!(wake.is_none_or(|at| at > self.now.mono), "asks to be woken in the past");
+        let (mut facts, mut sends) = (Vec::new(), Vec::new());
+        for effect in self.engine.effects() {
+            match effect {
+                Effect::Fact(fact) => facts.push(fact),
+                Effect::SendTrigger(send) => sends.push(send),
+                Effect::ReadEvent(read) => self.reads.push(read),
+                Effect::Reply { reply, .. } => self.replies.push(reply),
+                Effect::UnknownWord { .. } => self.strange_words += 1,
+                Effect::Withheld { .. } => panic!("nothing is withheld but in a dry run"),
+            }
+        }
+        if self.store_fails && !sends.is_empty() {
+            return self.not_saved(facts);
+        }
+        for fact in &facts {
+            self.save(fact);
+        }
+        self.sent.append(&mut sends);
+    }
+
+    /// A turn with webhooks could not be saved.
+    fn not_saved(&mut self, facts: Vec<Fact>) {
+        let (mut begun, mut sending) = (Vec::new(), Vec::new());
+        for fact in facts {
+            match fact {
+                Fact::Run { run, change: Change::Begun, .. } => begun.push(run.id.clone()),
+                Fact::Run { run, change: Change::Sending, .. } => sending.push(run.id.clone()),
+                fact => self.save(&fact),
+            }
+        }
+        sending.retain(|run| !begun.contains(run));
+        let unwritable = Input::StoreWritable { writable: false };
+        self.turn(vec![unwritable, Input::NotSaved { begun, sending }]);
+    }
+
+    fn save(&mut self, fact: &Fact) {
+        let (name, mark) = match fact {
+            Fact::Loaded(row) => {
+                self.rows.insert(row.name.clone(), row.clone());
+                return;
+            }
+            Fact::Run { run, mark, .. } => {
+                self.runs.insert(run.id.clone(), run.clone());
+                (&run.pipeline, mark.as_ref())
+            }
+            Fact::Missed { pipeline, reason, count, mark, .. } => {
+                self.missed.push((*reason, *count));
+                (pipeline, Some(mark))
+            }
+            Fact::Waiting(_) | Fact::Next { .. } => return,
+        };
+        if let (Some(row), Some(mark)) = (self.rows.get_mut(name), mark) {
+            row.mark = mark.clone();
+        }
+    }
+
+    /// Lets time pass, waking up whenever the engine asks for it.
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.pass_with(time, |_| None);
+    }
+
+    /// Lets time pass, each look being answered at once by `look`, given what is asked for.
+    pub(super) fn pass_with(
+        &mut self,
+        time: Duration,
+        mut look: impl FnMut(&ReadEvent) -> Option<EventAnswer>,
+    ) {
+        let until = self.now.mono.after(time);
+        let mut turns = 0;
+        loop {
+            while let Some(answer) = self.reads.first().and_then(&mut look) {
+                self.read_is_answered(answer);
+            }
+            let wake = self.engine.wake_at(self.now).filter(|at| *at <= until);
+            let Some(wake) = wake else { break };
+            self.move_to(wake);
+            self.turn(Vec::new());
+            turns += 1;
+            assert!(turns < 100_000, "a busy loop");
+        }
+        self.move_to(until);
+        self.turn(Vec::new());
+    }
+
+    fn move_to(&mut self, mono: Mono) {
+        self.now = Now { wall: Wall(START + self.set_by).after(mono.since(ORIGIN)), mono };
+    }
+
+    /// The wall clock is set, or the machine slept: the other clock has not moved.
+    pub(super) fn wall_moves(&mut self, millis: i64) {
+        self.set_by += millis;
+        self.move_to(self.now.mono);
+        self.turn(Vec::new());
+    }
+
+    /// The oldest webhook is answered.
+    pub(super) fn webhook_is(&mut self, answer: TriggerAnswer) {
+        let send = self.sent.remove(0);
+        let code = match &answer {
+            TriggerAnswer::Accepted(_) => Some(200),
+            TriggerAnswer::Throttled { .. } => Some(429),
+            TriggerAnswer::NeverLeft { .. } => None,
+            _ => Some(404),
+        };
+        let answered = Answered { answer, code, skew: None, took: Duration::ZERO };
+        self.handle(Input::Triggered { run: send.run, answered });
+    }
+
+    pub(super) fn webhook_is_accepted(&mut self) {
+        self.webhook_is(TriggerAnswer::Accepted(EventId::new("62e2f3").unwrap()));
+    }
+
+    /// The oldest look is answered.
+    pub(super) fn read_is_answered(&mut self, answer: EventAnswer) {
+        let read = self.reads.remove(0);
+        self.looks += 1;
+        let code = match &answer {
+            EventAnswer::Details(_) => 200,
+            EventAnswer::NoHistory => 400,
+            EventAnswer::UnknownPath => 404,
+            EventAnswer::Throttled { .. } => 429,
+            EventAnswer::Failed { .. } => 500,
+        };
+        let answered = Answered { answer, code: Some(code), skew: None, took: Duration::ZERO };
+        self.handle(Input::EventRead { run: read.run, answered });
+    }
+
+    pub(super) fn ask(&mut self, pipeline: &str) -> Reply {
+        let random = self.now.wall.0.unsigned_abs() + self.replies.len() as u64;
+        let pipeline = pipeline.to_owned();
+        self.handle(Input::Asked { request: 1, pipeline, payload: None, random });
+        self.replies.last().cloned().unwrap()
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.handle(Input::Stop);
+    }
+
+    /// The run begun last.
+    pub(super) fn newest(&self) -> &Run {
+        self.runs.values().max_by_key(|run| run.begun).unwrap()
+    }
+
+    /// How the run begun last stands.
+    pub(super) fn state(&self) -> (Phase, Outcome, Option<Reason>, Option<RunResult>) {
+        let run = self.newest();
+        (run.phase, run.outcome, run.reason, run.result)
+    }
+}
+
+pub(super) const NO_MESSAGE: String = String::new();
+
+pub(super) const NEVER_LEFT: TriggerAnswer = TriggerAnswer::NeverLeft { message: NO_MESSAGE };
+pub(super) const UNKNOWN_PATH: TriggerAnswer = TriggerAnswer::UnknownPath { message: NO_MESSAGE };
+pub(super) const THROTTLED: TriggerAnswer = TriggerAnswer::Throttled { retry_after: None };
+pub(super) const FAILED_READ: EventAnswer = EventAnswer::Failed { message: NO_MESSAGE };
+
+/// An answer about the event, without an execution.
+pub(super) fn event(status: &str) -> EventAnswer {
+    let status = status.to_owned();
+    EventAnswer::Details(Box::new(EventDetails { found: true, status, ..EventDetails::default() }))
+}
+
+/// An answer about its execution.
+pub(super) fn execution(status: &str) -> EventAnswer {
+    EventAnswer::Details(Box::new(EventDetails {
+        found: true,
+        status: "TARGET_EXECUTION_REQUESTED".to_owned(),
+        execution: ExecutionId::new("BOvtFC6x").ok(),
+        summary: Some(Summary { status: status.to_owned(), ..Summary::default() }),
+        ..EventDetails::default()
+    }))
+}
+
+/// An execution of which nothing more is told.
+pub(super) fn execution_without_details() -> EventAnswer {
+    let EventAnswer::Details(mut details) = execution("") else { unreachable!() };
+    details.summary = None;
+    EventAnswer::Details(details)
+}

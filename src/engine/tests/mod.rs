@@ -1,0 +1,6 @@
+//! Single behaviours, in steps. What must hold whatever happens is the simulation's to show.
+
+mod begin;
+mod bench;
+mod follow;
+mod restart;

@@ -1,0 +1,98 @@
+//! Bugs planted at the seams, to prove that the invariants can see: a simulation that finds nothing
+//! says little until it has found what is there.
+
+use super::{SEEDS_FOR_A_BUG, world};
+
+/// A mistake that a driver, a store or a restore could make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bug {
+    /// Webhooks leave as soon as they are asked for.
+    SendBeforeSave,
+    /// A commit that failed is taken as done for the webhooks that waited for it.
+    SendAfterFailure,
+    /// The engine is never told that a commit failed.
+    FailureUntold,
+    /// After a failure the rest is saved without what follows from the failure.
+    RetryApart,
+    /// Runs found in `Sending` are given back as `Waiting`.
+    ResendOnRestore,
+    /// After a restart the last slot counts as not handled.
+    ForgetLastSlot,
+    /// After a restart the slots that were owed are not.
+    ForgetOwed,
+    /// After a restart one open run is not given back.
+    ForgetRun,
+    /// How far slots are handled is saved before what was done about them.
+    MarkEarly,
+    /// A transaction without webhooks is lost though the store said yes.
+    LoseCommit,
+    /// A fact is counted twice.
+    CountTwice,
+    /// A fact is shown before it is saved.
+    ShowBeforeSave,
+    /// Who asks for a run is answered before it is saved.
+    ReplyBeforeSave,
+    /// An answer of Harness' is dropped.
+    DropAnswer,
+    /// A webhook whose answer was lost is sent again.
+    RepeatUnknown,
+    /// Deadlines are not heeded.
+    NoDeadline,
+    /// Pipelines may have as many runs as they like.
+    NoForbid,
+    /// Calls are not limited.
+    IgnoreLimiter,
+    /// `Retry-After` is not passed on.
+    IgnoreRetryAfter,
+    /// The id of an event is mixed up.
+    MixUpEvents,
+    /// A word that is not known is taken for an end.
+    UnknownIsAnEnd,
+    /// The order to stop is not passed on.
+    IgnoreStop,
+}
+
+/// Every bug, and the invariant that must catch it.
+const PLANTED: &[(Bug, &str)] = &[
+    (Bug::SendBeforeSave, "saved_before_sent"),
+    (Bug::SendAfterFailure, "saved_before_sent"),
+    (Bug::FailureUntold, "schedule_balances"),
+    (Bug::RetryApart, "schedule_balances"),
+    (Bug::ResendOnRestore, "at_most_one_accepted_webhook_per_slot_and_attempt"),
+    (Bug::ForgetLastSlot, "a_slot_is_begun_once"),
+    (Bug::ForgetOwed, "schedule_balances"),
+    (Bug::ForgetRun, "every_run_ends_once"),
+    (Bug::MarkEarly, "schedule_balances"),
+    (Bug::LoseCommit, "counters_never_fall"),
+    (Bug::CountTwice, "books_balance"),
+    (Bug::ShowBeforeSave, "counters_never_fall"),
+    (Bug::ReplyBeforeSave, "replies_are_true"),
+    (Bug::DropAnswer, "every_run_ends_once"),
+    (Bug::RepeatUnknown, "at_most_one_accepted_webhook_per_slot_and_attempt"),
+    (Bug::NoDeadline, "every_run_ends_once"),
+    (Bug::NoForbid, "forbid_holds"),
+    (Bug::IgnoreLimiter, "budget_kept"),
+    (Bug::IgnoreRetryAfter, "throttling_is_heeded"),
+    (Bug::MixUpEvents, "reads_only_known_events"),
+    (Bug::UnknownIsAnEnd, "unknown_words_are_followed"),
+    (Bug::IgnoreStop, "stopping_begins_nothing"),
+];
+
+#[test]
+fn every_planted_bug_is_caught_by_the_invariant_it_breaks() {
+    let mut missed = Vec::new();
+    for (bug, invariant) in PLANTED {
+        let mut others = std::collections::BTreeMap::new();
+        let caught = (0..SEEDS_FOR_A_BUG).any(|seed| match world::live(seed, Some(*bug)) {
+            Ok(_) => false,
+            Err(violation) => {
+                *others.entry(violation.invariant).or_insert(0) += 1;
+                violation.invariant == *invariant
+            }
+        });
+        if !caught {
+            missed.push(format!("{bug:?}: not by {invariant}, but by {others:?}"));
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}

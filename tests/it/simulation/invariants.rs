@@ -1,0 +1,236 @@
+//! What must hold in every history, each a function that names it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use harness_exporter::config::{Account, Concurrency, Pipeline};
+use harness_exporter::model::{Outcome, Phase, Reason, Run, RunResult, Wall};
+use harness_exporter::schedule::DueTimes;
+use harness_exporter::totals::{Key, Op};
+
+use super::harness::{Execution, Fate, Harness, Receipt};
+use super::store::{Store, Tally};
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Violation {
+    pub(super) invariant: &'static str,
+    pub(super) what: String,
+}
+
+pub(super) type Held = Result<(), Violation>;
+
+fn hold(invariant: &'static str, holds: bool, what: impl FnOnce() -> String) -> Held {
+    if holds { Ok(()) } else { Err(Violation { invariant, what: what() }) }
+}
+
+/// When a webhook leaves, its run is in the store as `Sending`.
+pub(super) fn saved_before_sent(saved: Option<&Arc<Run>>) -> Held {
+    hold("saved_before_sent", saved.is_some_and(|run| run.phase == Phase::Sending), || {
+        format!("sent while the store has {saved:?}")
+    })
+}
+
+/// One webhook that Harness may have acted on, per slot and attempt: another follows only one that
+/// was answered 429, that never left, or whose URL Harness does not know.
+pub(super) fn at_most_one_accepted_webhook_per_slot_and_attempt(earlier: &[Receipt]) -> Held {
+    let followed = |fate: &Fate| matches!(fate, Fate::Throttled | Fate::NeverLeft | Fate::NoPath);
+    let holds = earlier.iter().all(|receipt| followed(&receipt.fate));
+    hold("at_most_one_accepted_webhook_per_slot_and_attempt", holds, || {
+        format!("sent again after {earlier:?}")
+    })
+}
+
+/// A slot and attempt becomes a run once in the store's whole life.
+pub(super) fn a_slot_is_begun_once(before: Option<&Arc<Run>>, run: &Run) -> Held {
+    hold("a_slot_is_begun_once", before.is_none(), || format!("{} is begun again", run.id))
+}
+
+/// Nothing is recorded of a run before its beginning or after its end.
+pub(super) fn nothing_follows_the_end(before: Option<&Arc<Run>>, run: &Run) -> Held {
+    hold("every_run_ends_once", before.is_some_and(|run| run.is_active()), || {
+        format!("{} becomes {:?} and was {before:?}", run.id, run.phase)
+    })
+}
+
+/// With time for every deadline, and no troubles, no run is open.
+pub(super) fn every_run_ends_once(store: &Store) -> Held {
+    let open: Vec<_> = store.active().map(|run| (run.id.as_str(), run.phase)).collect();
+    hold("every_run_ends_once", open.is_empty(), || format!("never ended: {open:?}"))
+}
+
+/// `triggers = trigger_failures + runs + active`, in every committed state.
+pub(super) fn books_balance(name: &str, tally: &Tally) -> Held {
+    let holds = tally.triggers == tally.failures + tally.runs + tally.active;
+    hold("books_balance", holds && tally.active >= 0, || format!("{name}: {tally:?}"))
+}
+
+/// The due times of a pipeline, by its schedules and pauses, without a look at what was sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Regime {
+    /// Those of earlier schedules.
+    pub(super) closed: u64,
+    /// The schedule now, unless it is paused or has none.
+    pub(super) due_times: Option<DueTimes>,
+    pub(super) start: Wall,
+    /// The latest time of the wall clock at which the process was there.
+    pub(super) seen: Wall,
+}
+
+impl Regime {
+    pub(super) fn count(&self, until: Wall) -> u64 {
+        let running = self.due_times.map_or(0, |due| due.count_between(self.start, until));
+        self.closed + running
+    }
+}
+
+/// Due times since the store was made, by the schedule and the pauses, = scheduled triggers +
+/// missed + waiting: in every committed state as far as its mark says, and whenever nothing is
+/// being saved as far as the clock says.
+pub(super) fn schedule_balances(what: &str, due: u64, told: i64) -> Held {
+    hold("schedule_balances", i64::try_from(due) == Ok(told), || {
+        format!("{what}: {due} due times, {told} accounted for")
+    })
+}
+
+/// No fact lowers a counter.
+pub(super) fn counters_never_fall(key: Key, op: Op) -> Held {
+    let falls = is_counter(key) && !matches!(op, Op::Add(by) if by >= 0);
+    hold("counters_never_fall", !falls, || format!("{key:?} changes by {op:?}"))
+}
+
+/// A restart shows no counter lower than it was shown before.
+pub(super) fn counters_outlive_the_process(key: Key, shown: i64, saved: i64) -> Held {
+    hold("counters_never_fall", !is_counter(key) || saved >= shown, || {
+        format!("{key:?} was shown as {shown} and is {saved} after the restart")
+    })
+}
+
+fn is_counter(key: Key) -> bool {
+    let gauge = matches!(
+        key,
+        Key::ConsecutiveFailures | Key::ConsecutiveTriggerFailures | Key::LastResult(_)
+    );
+    !gauge
+}
+
+/// What Harness received and what the store says tell the same story, run by run.
+pub(super) fn ledger_accounted(store: &Store, harness: &Harness) -> Held {
+    for run in harness.receipts.keys() {
+        hold("ledger_accounted", store.runs.contains_key(run), || {
+            format!("Harness received {run}, which the store has never heard of")
+        })?;
+    }
+    for run in store.runs.values() {
+        let receipts = harness.receipts.get(&run.id).map_or(&[][..], Vec::as_slice);
+        hold("ledger_accounted", accounted(run, receipts, harness), || {
+            format!("{run:?} against {receipts:?}")
+        })?;
+    }
+    Ok(())
+}
+
+fn accounted(run: &Run, receipts: &[Receipt], harness: &Harness) -> bool {
+    let last = receipts.last().map(|receipt| &receipt.fate);
+    let acted = receipts.iter().any(|r| matches!(r.fate, Fate::Accepted(_) | Fate::Perhaps));
+    let event_is_its_own = run.event.as_ref().is_none_or(|event| {
+        matches!(last, Some(Fate::Accepted(taken)) if taken == event)
+            && harness.events.get(event).is_some_and(|known| known.run == run.id)
+    });
+    let story = match run.reason {
+        Some(Reason::NotSent | Reason::Unreachable | Reason::RateLimited) => !acted,
+        // Found after a crash: it may have left and may have been answered anything.
+        Some(Reason::Unconfirmed) => run.event.is_none(),
+        Some(Reason::ServerError | Reason::BadResponse) => matches!(last, Some(Fate::Perhaps)),
+        Some(Reason::Rejected | Reason::Unauthorized | Reason::Forbidden) => {
+            matches!(last, Some(Fate::Refused | Fate::NoPath))
+        }
+        _ => run.event.is_some(),
+    };
+    event_is_its_own && story && (run.result.is_none() || tells_the_truth(run, harness))
+}
+
+/// A run's result is one that Harness has shown, or lost.
+fn tells_the_truth(run: &Run, harness: &Harness) -> bool {
+    let execution = run.event.as_ref().and_then(|event| harness.execution(event));
+    let truth = |execution: &Execution| {
+        run.execution.as_ref() == Some(&execution.id)
+            && run.result.is_some_and(|result| execution.may_end_as(result))
+    };
+    run.outcome == Outcome::Started && execution.is_some_and(truth)
+}
+
+/// No more calls in any minute than the budget, and in any second a sixtieth of it and five.
+/// `calls` are those of the last minute, by the clock that is never set.
+pub(super) fn budget_kept(account: &Account, calls: &VecDeque<u64>) -> Held {
+    let budget = account.requests_per_minute as usize;
+    let now = calls.back().copied().unwrap_or(0);
+    let second = calls.iter().rev().take_while(|call| now - **call < 1_000).count();
+    let holds = calls.len() <= budget && second <= budget / 60 + 5;
+    hold("budget_kept", holds, || {
+        format!("{} calls in a minute and {second} in a second of {budget}", calls.len())
+    })
+}
+
+/// After a 429 that says for how long, nothing is called for so long.
+pub(super) fn throttling_is_heeded(mono: u64, rest_until: u64) -> Held {
+    hold("throttling_is_heeded", mono >= rest_until, || {
+        format!("called {} ms too early", rest_until - mono)
+    })
+}
+
+/// Only an event that Harness gave for this very run is asked for.
+pub(super) fn reads_only_known_events(known: bool, run: &str) -> Held {
+    hold("reads_only_known_events", known, || format!("{run} reads a strange event"))
+}
+
+/// A run in which a word that is not in our tables was met ends as Harness says it did, or is lost
+/// by its deadline; never as anything else.
+pub(super) fn unknown_words_are_followed(run: &Run, harness: &Harness) -> Held {
+    let reason = run.reason;
+    let by_deadline = reason == Some(Reason::Deadline) || run.result == Some(RunResult::Lost);
+    let event = run.event.as_ref().and_then(|event| harness.events.get(event));
+    let refused = event.is_some_and(|event| event.refused.is_some()) && reason.is_some();
+    // Killed before the event was saved: then nobody is there to follow it.
+    let unsaved = reason == Some(Reason::Unconfirmed) && run.event.is_none();
+    let holds = by_deadline || refused || unsaved || tells_the_truth(run, harness);
+    hold("unknown_words_are_followed", holds, || format!("{run:?}"))
+}
+
+/// Under `forbid` no run is begun while another of the pipeline is open, asked for or not.
+pub(super) fn forbid_holds(pipeline: Option<&Pipeline>, run: &Run, store: &Store) -> Held {
+    let forbids = pipeline.is_some_and(|p| p.concurrency == Concurrency::Forbid);
+    let other = |other: &&Arc<Run>| other.pipeline == run.pipeline && other.id != run.id;
+    let other = store.active().filter(|_| forbids).find(other);
+    hold("forbid_holds", other.is_none(), || {
+        format!("{} is begun while {:?} is open", run.id, other.map(|run| &run.id))
+    })
+}
+
+/// A due time is not sent once it is older than its `start_deadline`.
+pub(super) fn nothing_is_sent_late(pipeline: &Pipeline, due: Wall, now: Wall) -> Held {
+    let holds = now <= due.after(pipeline.start_deadline);
+    hold("nothing_is_sent_late", holds, || format!("{} of {due} is sent at {now}", pipeline.name))
+}
+
+/// Who is told that a run was begun finds it in the store.
+pub(super) fn replies_are_true(saved: Option<&Arc<Run>>) -> Held {
+    hold("replies_are_true", saved.is_some(), || "a run was promised that is not saved".to_owned())
+}
+
+/// Once the process is told to end, no webhook is begun and nothing read.
+pub(super) fn stopping_begins_nothing(stopping: bool) -> Held {
+    hold("stopping_begins_nothing", !stopping, || "a call was let go after the stop".to_owned())
+}
+
+/// What the clock calls for is done in one turn: the engine never asks to be woken in the past.
+pub(super) fn waking_makes_progress(awake: bool) -> Held {
+    hold("waking_makes_progress", awake, || "the engine asks to be woken at once, again".to_owned())
+}
+
+/// As long as something is open or waits, an answer, a commit or a timer is to come.
+pub(super) fn nothing_is_forgotten(something_comes: bool) -> Held {
+    hold("nothing_is_forgotten", something_comes, || {
+        "open runs, and nothing to wait for".to_owned()
+    })
+}

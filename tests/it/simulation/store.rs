@@ -1,0 +1,118 @@
+//! A store in memory. A transaction is applied whole or not at all; what is committed outlives the
+//! process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use harness_exporter::model::{Change, Fact, Mark, PipelineName, Restored, Run, RunId};
+use harness_exporter::model::{Origin, StoredPipeline};
+use harness_exporter::totals::{self, Entry, Key, Op, Owner, Total};
+
+use super::invariants::{self, Held};
+
+/// The books of one pipeline, added up over their labels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) triggers: i64,
+    pub(super) scheduled: i64,
+    pub(super) failures: i64,
+    pub(super) runs: i64,
+    pub(super) missed: i64,
+    pub(super) active: i64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    pub(super) runs: BTreeMap<RunId, Arc<Run>>,
+    pub(super) pipelines: BTreeMap<PipelineName, StoredPipeline>,
+    pub(super) totals: BTreeMap<(Owner, Key), i64>,
+    pub(super) tallies: BTreeMap<PipelineName, Tally>,
+}
+
+impl Store {
+    /// Takes in one fact of a transaction. What holds between transactions is checked after it.
+    pub(super) fn apply(&mut self, fact: &Fact) -> Held {
+        match fact {
+            Fact::Loaded(row) => {
+                self.pipelines.insert(row.name.clone(), row.clone());
+            }
+            Fact::Run { run, change, mark } => {
+                let before = self.runs.get(&run.id);
+                if *change == Change::Begun {
+                    invariants::a_slot_is_begun_once(before, run)?;
+                    self.tally(&run.pipeline).active += 1;
+                } else {
+                    invariants::nothing_follows_the_end(before, run)?;
+                }
+                if !run.is_active() {
+                    self.tally(&run.pipeline).active -= 1;
+                }
+                self.runs.insert(run.id.clone(), run.clone());
+                self.set_mark(&run.pipeline, mark.as_ref());
+            }
+            Fact::Missed { pipeline, mark, .. } => self.set_mark(pipeline, Some(mark)),
+            Fact::Waiting(_) | Fact::Next { .. } => {}
+        }
+        self.count(fact);
+        Ok(())
+    }
+
+    /// The books of a fact alone.
+    pub(super) fn count(&mut self, fact: &Fact) {
+        for Entry { owner, key, op } in totals::of(fact) {
+            if let (Owner::Pipeline(name), Op::Add(by)) = (&owner, op) {
+                let tally = self.tally(name);
+                match key {
+                    Key::Triggers(origin) => {
+                        tally.triggers += by;
+                        tally.scheduled += if origin == Origin::Schedule { by } else { 0 };
+                    }
+                    Key::TriggerFailures(_) => tally.failures += by,
+                    Key::Runs(_) => tally.runs += by,
+                    Key::Missed(_) => tally.missed += by,
+                    _ => {}
+                }
+            }
+            let total = self.totals.entry((owner, key)).or_default();
+            *total = op.apply(*total);
+        }
+    }
+
+    pub(super) fn set_mark(&mut self, pipeline: &PipelineName, mark: Option<&Mark>) {
+        if let (Some(row), Some(mark)) = (self.pipelines.get_mut(pipeline), mark) {
+            row.mark = mark.clone();
+        }
+    }
+
+    /// What a new process is given.
+    pub(super) fn restored(&self) -> Restored {
+        let total = |((owner, key), value): (&(Owner, Key), &i64)| Total {
+            owner: owner.clone(),
+            key: *key,
+            value: *value,
+        };
+        Restored {
+            pipelines: self.pipelines.values().cloned().collect(),
+            runs: self.runs.values().filter(|run| run.is_active()).cloned().collect(),
+            totals: self.totals.iter().map(total).collect(),
+        }
+    }
+
+    pub(super) fn active(&self) -> impl Iterator<Item = &Arc<Run>> {
+        self.runs.values().filter(|run| run.is_active())
+    }
+
+    fn tally(&mut self, pipeline: &PipelineName) -> &mut Tally {
+        self.tallies.entry(pipeline.clone()).or_default()
+    }
+}
+
+/// The pipeline that a fact is about.
+pub(super) fn pipeline_of(fact: &Fact) -> Option<&PipelineName> {
+    match fact {
+        Fact::Loaded(row) => Some(&row.name),
+        Fact::Run { run, .. } => Some(&run.pipeline),
+        Fact::Missed { pipeline, .. } => Some(pipeline),
+        Fact::Waiting(_) | Fact::Next { .. } => None,
+    }
+}
