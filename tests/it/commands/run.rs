@@ -200,7 +200,7 @@ async fn bad_usage_is_status_2_and_sends_nothing() {
         ),
         (
             &[&[account, url, "--api-key-file=none"], &ids[..]].concat(),
-            "account default: the API key of account default can't be used: secret file none \
+            "the API key of account default can't be used: secret file none \
              can't be read: No such file or directory (os error 2)",
         ),
     ] {
