@@ -14,5 +14,6 @@ mod refusals;
 mod scrape;
 mod secrets;
 mod seed;
+mod store_trouble;
 mod support;
 mod trigger_faults;
