@@ -199,6 +199,7 @@ impl Driver {
         for effect in self.parts.engine.effects() {
             match self.turns.gathering().add(effect) {
                 Some(Effect::ReadEvent(read)) => self.read(read),
+                Some(Effect::Reply { request, reply }) => self.reply(request, reply),
                 Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
                 Some(Effect::Withheld { pipeline, due }) => telling::withheld(&pipeline, due),
                 _ => {}
@@ -263,8 +264,11 @@ impl Driver {
                 self.save_again = Some(tokio::time::Instant::now() + SAVE_AGAIN_AFTER);
                 self.parts.ready.store(false, Ordering::Relaxed);
                 self.hold();
-                if let Some(input) = self.turns.failed(id) {
-                    self.parts.engine.handle(input, self.parts.clock.now());
+                if let Some(failed) = self.turns.failed(id) {
+                    for request in failed.refused {
+                        self.reply(request, Reply::NotSaved);
+                    }
+                    self.parts.engine.handle(failed.told, self.parts.clock.now());
                 }
             }
         }
@@ -304,13 +308,17 @@ impl Driver {
             }
         }
         for (request, reply) in turn.replies {
-            if let Some(waits) = self.asked.remove(&request) {
-                // Whoever asked may have gone; the run goes on all the same.
-                let _ = waits.send(told(reply));
-            }
+            self.reply(request, reply);
         }
         for send in turn.sends {
             self.send(send);
+        }
+    }
+
+    fn reply(&mut self, request: u64, reply: Reply) {
+        if let Some(waits) = self.asked.remove(&request) {
+            // Whoever asked may have gone; the run goes on all the same.
+            let _ = waits.send(told(reply));
         }
     }
 

@@ -48,10 +48,14 @@ impl Turn {
         match effect {
             Effect::Fact(fact) => self.facts.push(fact),
             Effect::SendTrigger(send) => self.sends.push(send),
-            Effect::Reply { request, reply } => self.replies.push((request, reply)),
-            Effect::ReadEvent(_) | Effect::UnknownWord { .. } | Effect::Withheld { .. } => {
-                return Some(effect);
+            // Of the answers, only that a run is begun depends on what is on disk.
+            Effect::Reply { request, reply: reply @ Reply::Begun(_) } => {
+                self.replies.push((request, reply));
             }
+            Effect::Reply { .. }
+            | Effect::ReadEvent(_)
+            | Effect::UnknownWord { .. }
+            | Effect::Withheld { .. } => return Some(effect),
         }
         None
     }
@@ -75,6 +79,15 @@ pub(super) enum Next {
     Save(u64, Vec<Fact>),
     /// Release this: none of it needs the store.
     Release(Turn),
+}
+
+/// What follows from a batch that is not on disk.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// What the engine must hear.
+    pub(super) told: Input,
+    /// Whose runs were not begun.
+    pub(super) refused: Vec<u64>,
 }
 
 impl Turns {
@@ -133,8 +146,9 @@ impl Turns {
     }
 
     /// The batch is not on disk. What was about to begin or to be sent did not happen, which the
-    /// engine must hear; the rest goes in front of what has gathered, to be tried again.
-    pub(super) fn failed(&mut self, id: u64) -> Option<Input> {
+    /// engine must hear, and those who asked for it at once; the rest goes in front of what has
+    /// gathered, to be tried again.
+    pub(super) fn failed(&mut self, id: u64) -> Option<Failed> {
         let (_, mut turn) = self.with_store.take_if(|(with_store, _)| *with_store == id)?;
         let changed = |turn: &Turn, change: Change| -> Vec<RunId> {
             let runs = turn.facts.iter().filter_map(|fact| match fact {
@@ -156,14 +170,80 @@ impl Turns {
             Fact::Run { run, .. } => !never.contains(&run.id),
             _ => true,
         });
-        for (_, reply) in &mut turn.replies {
-            *reply = Reply::NotSaved;
-        }
+        self.gathering.sends.retain(|send| !never.contains(&send.run));
+        let refused = turn.replies.drain(..).map(|(request, _)| request).collect();
         turn.sends.clear();
         turn.facts.append(&mut self.gathering.facts);
         turn.sends.append(&mut self.gathering.sends);
         turn.replies.append(&mut self.gathering.replies);
         self.gathering = turn;
-        Some(Input::NotSaved { begun, sending })
+        Some(Failed { told: Input::NotSaved { begun, sending }, refused })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::board::fixtures::{NOON, pipeline, run};
+    use crate::model::{Run, WebhookVersion};
+
+    fn fact(run: &Run, change: Change) -> Effect {
+        Effect::Fact(Fact::Run { run: Arc::new(run.clone()), change, mark: None })
+    }
+
+    fn send(run: &Run) -> Effect {
+        Effect::SendTrigger(SendTrigger {
+            run: run.id.clone(),
+            pipeline: Arc::new(pipeline("default", run.pipeline.as_str())),
+            version: WebhookVersion::V1,
+            payload: "{}".into(),
+            waited: Duration::ZERO,
+            due: None,
+        })
+    }
+
+    fn add(turns: &mut Turns, effects: impl IntoIterator<Item = Effect>) {
+        for effect in effects {
+            assert!(turns.gathering().add(effect).is_none());
+        }
+    }
+
+    fn hand_over(turns: &mut Turns) -> (u64, usize) {
+        match turns.next(Instant::now()) {
+            Next::Save(id, facts) => (id, facts.len()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn of_a_run_whose_beginning_is_not_saved_nothing_is_sent_later() {
+        let (never, other) = (run("default", "never", NOON), run("default", "other", NOON));
+        let mut turns = Turns::default();
+        let begun = Effect::Reply { request: 7, reply: Reply::Begun(never.id.clone()) };
+        add(&mut turns, [fact(&never, Change::Begun), begun, fact(&other, Change::Progress)]);
+        let (batch, _) = hand_over(&mut turns);
+        add(&mut turns, [fact(&never, Change::Sending), send(&never)]);
+        add(&mut turns, [fact(&other, Change::Sending), send(&other)]);
+
+        let failed = turns.failed(batch).unwrap();
+        assert_eq!(failed.refused, [7]);
+        let Input::NotSaved { begun, sending } = failed.told else { panic!("{failed:?}") };
+        assert_eq!((begun, sending), (vec![never.id.clone()], Vec::new()));
+        let (batch, facts) = hand_over(&mut turns);
+        let turn = turns.saved(batch).unwrap();
+        let sent: Vec<_> = turn.sends.iter().map(|send| &send.run).collect();
+        assert_eq!((facts, sent, turn.replies.len()), (2, vec![&other.id], 0));
+    }
+
+    #[test]
+    fn a_refusal_waits_for_nothing() {
+        let mut turns = Turns::default();
+        for reply in [Reply::UnknownPipeline, Reply::Active, Reply::NotSaved] {
+            let effect = Effect::Reply { request: 1, reply };
+            assert!(turns.gathering().add(effect).is_some());
+        }
+        assert!(turns.is_idle());
     }
 }

@@ -163,7 +163,8 @@ impl Engine {
         if self.dry_run {
             return Reply::DryRun;
         }
-        if !self.store_writable || self.stopping {
+        // Where the store is in trouble, whether this can be saved is for the store to say.
+        if self.stopping {
             return Reply::NotSaved;
         }
         if pipeline.is_taken() {

@@ -83,7 +83,7 @@ pub enum Effect {
     SendTrigger(SendTrigger),
     /// To be read; changes nothing.
     ReadEvent(ReadEvent),
-    /// To be answered once every fact before it is saved.
+    /// To be answered: that a run is begun, once every fact before it is saved.
     Reply {
         /// Whom.
         request: u64,

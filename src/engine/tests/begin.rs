@@ -76,13 +76,26 @@ fn without_a_store_nothing_is_sent_and_due_times_are_missed_for_that() {
     let mut bench = Bench::new([pipeline("p")]);
     bench.handle(crate::engine::Input::StoreWritable { writable: false });
     bench.pass(secs(5 * 60 + 61));
-    assert_eq!(bench.ask("p"), Reply::NotSaved);
     assert!(bench.sent.is_empty());
     let gone = bench.missed.iter().filter(|(why, _)| *why == MissedReason::StoreUnavailable);
     assert_eq!(gone.count(), 1);
     bench.handle(crate::engine::Input::StoreWritable { writable: true });
     bench.pass(mins(2));
     assert_eq!(bench.sent.len(), 1, "it goes on by itself");
+}
+
+/// A slow disk is no refusal.
+#[test]
+fn asked_for_while_nothing_may_go_a_run_is_begun_and_sent_afterwards() {
+    let mut bench = Bench::new([hourly("p")]);
+    bench.handle(crate::engine::Input::StoreWritable { writable: false });
+    assert!(matches!(bench.ask("p"), Reply::Begun(_)));
+    bench.pass(secs(2));
+    assert!(bench.sent.is_empty());
+    assert_eq!(bench.newest().phase, Phase::Due);
+    bench.handle(crate::engine::Input::StoreWritable { writable: true });
+    bench.pass(secs(1));
+    assert_eq!(bench.sent.len(), 1);
 }
 
 #[test]
