@@ -1,15 +1,39 @@
 //! `demo`: the exporter and a stand-in of Harness in one process.
+//!
+//! The config is taken as it is and turned away from the world: every account points at the
+//! stand-in, no secret is read, nothing but loopback is reached, and the store is one of its own
+//! that goes with the process.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
+use anyhow::Context;
 use clap::Args;
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+use url::Url;
 
-use super::{Failure, args, block_on, load::load};
+use super::{Failure, args, block_on, load::load, print};
 use crate::app;
-use crate::config::Config;
+use crate::config::duration::Span;
+use crate::config::{
+    Account, Config, Loaded, Location, Pipeline, Polling, SecretSource, Storage, Webhook,
+};
+use crate::model::{Run, RunResult};
+use crate::schedule::Schedule;
+use crate::simulator::{DEMO_TOKEN, Simulator, demo_world};
 use crate::telemetry::{self, Format, Level};
-use crate::web::ListenAddress;
+use crate::web::{self, ListenAddress};
+
+/// How often runs are looked at: the demonstration's hours are seconds.
+const POLLING: Polling = Polling {
+    first: Duration::from_millis(50),
+    min: Duration::from_millis(100),
+    max: Duration::from_secs(1),
+};
 
 /// Show what it does, with a stand-in of Harness and sped up; needs no account
 #[derive(Args, Debug)]
@@ -56,32 +80,179 @@ pub(super) struct Demo {
     length: Option<Duration>,
 }
 
-/// What the demonstration is to be run with.
-#[derive(Debug)]
-pub struct DemoOptions {
-    /// The config as it was read. Its URLs, secrets, limits and storage are not to be used.
-    pub config: Config,
-    /// What tells this config from another.
-    pub fingerprint: u64,
-    /// Where to listen.
-    pub listen_address: ListenAddress,
-    /// How many times as fast as the config says, at least 1.
-    pub speed: f64,
-    /// How long it goes on; until interrupted where there is none.
-    pub length: Option<Duration>,
-}
-
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = load(&[self.config_file])?;
+        let loaded = load(std::slice::from_ref(&self.config_file))?;
         telemetry::init(Level::Warn, Format::Logfmt).map_err(anyhow::Error::from)?;
-        let options = DemoOptions {
-            config: loaded.config,
+        Ok(block_on(self.show(loaded))??)
+    }
+
+    /// Runs the exporter against a stand-in of Harness.
+    async fn show(self, loaded: Loaded) -> anyhow::Result<()> {
+        let stop = app::told_to_end()?;
+        let folder = Folder::make()?;
+        let listener = web::bind(&self.listen_address).await?;
+        let address = listener.local_addr().context("cannot tell where it listens")?;
+        let world = demo_world(&loaded.config, self.speed);
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let simulator = Simulator::start(world, anywhere).context("cannot start the stand-in")?;
+        let url = simulator.url().parse().context("the stand-in's address")?;
+        self.introduce(&url, address)?;
+        let (ended, runs) = mpsc::unbounded_channel();
+        let setup = app::Setup {
+            config: secluded(&loaded.config, &url, &folder.0, self.speed),
             fingerprint: loaded.fingerprint,
-            listen_address: self.listen_address,
-            speed: self.speed,
-            length: self.length,
+            listeners: vec![listener],
+            telemetry_path: "/metrics".to_owned(),
+            enable_trigger: self.listen_address.is_loopback(),
+            dry_run: false,
+            ended: Some(ended),
         };
-        Ok(block_on(app::demo(options))??)
+        let stop = async move {
+            match self.length {
+                Some(length) => _ = tokio::time::timeout(length, stop).await,
+                None => stop.await,
+            }
+        };
+        let (exporter, printed) = tokio::join!(app::run(setup, stop), print_runs(runs));
+        exporter?;
+        printed
+    }
+
+    fn introduce(&self, url: &Url, address: SocketAddr) -> anyhow::Result<()> {
+        print(&format!(
+            "stand-in of harness   {url}\n\
+             metrics               http://{address}/metrics\n\
+             status page           http://{address}/\n\
+             time passes {} times as fast\n\
+             {DIM}next: curl -s http://{address}/metrics | grep last_run_result{DIM:#}\n",
+            self.speed
+        ))
+    }
+}
+
+/// A folder for the store, removed with the process.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> anyhow::Result<Self> {
+        let random = getrandom::u64().context("the system gives no random numbers")?;
+        let path = std::env::temp_dir().join(format!("harness-exporter-demo-{random:016x}"));
+        std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What can't be removed is in the folder for temporary things all the same.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The same config, with nothing in it that leads outside.
+fn secluded(config: &Config, url: &Url, folder: &Path, speed: f64) -> Config {
+    let account = |account: &Arc<Account>| {
+        Arc::new(Account {
+            url: url.clone(),
+            api_key: None,
+            requests_per_minute: 1_000_000,
+            max_active_runs: u32::MAX,
+            triggers_per_minute: u32::MAX,
+            ..Account::clone(account)
+        })
+    };
+    let accounts = config.accounts.iter().map(|(name, config)| (name.clone(), account(config)));
+    let pipeline = |config: &Arc<Pipeline>| {
+        Arc::new(Pipeline {
+            webhook: match &config.webhook {
+                Webhook::Token(_) => {
+                    Webhook::Token(SecretSource::Inline(SecretString::from(DEMO_TOKEN)))
+                }
+                other => other.clone(),
+            },
+            schedule: config.schedule.map(|schedule| sped_up(schedule, speed)),
+            polling: POLLING,
+            ..Pipeline::clone(config)
+        })
+    };
+    Config {
+        accounts: accounts.collect(),
+        pipelines: config.pipelines.iter().map(pipeline).collect(),
+        storage: Storage {
+            location: Location::of_file(folder.join("demo.db")),
+            ..config.storage.clone()
+        },
+    }
+}
+
+fn sped_up(schedule: Schedule, speed: f64) -> Schedule {
+    let every = schedule.every.div_f64(speed.max(1.0)).max(Duration::from_secs(1));
+    Schedule { every, ..schedule }
+}
+
+async fn print_runs(mut runs: mpsc::UnboundedReceiver<Arc<Run>>) -> anyhow::Result<()> {
+    while let Some(run) = runs.recv().await {
+        print(&format!("{}\n", line(&run)))?;
+    }
+    Ok(())
+}
+
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const NEITHER: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+
+/// One run in one line, as a person reads it.
+fn line(run: &Run) -> String {
+    let (verdict, style) = match (run.result, run.reason) {
+        (Some(result), _) => (result.as_str(), style_of(result)),
+        (None, Some(reason)) => (reason.as_str(), BAD),
+        (None, None) => (run.outcome.as_str(), NEITHER),
+    };
+    let duration = run.duration.map_or_else(String::new, |millis| {
+        Span(Duration::from_secs(u64::try_from(millis / 1000).unwrap_or(0))).to_string()
+    });
+    let kind = if run.result.is_some() { "run" } else { "trigger failed" };
+    let name = run.pipeline.as_str();
+    format!("{name:<20} {kind:<14} {style}{verdict:<14}{style:#} {duration:>10}")
+}
+
+fn style_of(result: RunResult) -> Style {
+    match result.is_bad() {
+        Some(false) => GOOD,
+        Some(true) => BAD,
+        None => NEITHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AccountName, PipelineName, Reason, RunId, Wall};
+
+    #[test]
+    fn a_line_a_run_with_its_verdict_in_colour() {
+        let name = PipelineName::new("checkout");
+        let id = RunId::of_request(&name, 1);
+        let run = Run::new(id, name, AccountName::new("default"), Wall(1_795_489_911_000));
+        let ended = |result| Run { result: Some(result), duration: Some(1_200_000), ..run.clone() };
+        for (run, expected) in [
+            (
+                ended(RunResult::Success),
+                "run            \u{1b}[32msuccess       \u{1b}[0m        20m",
+            ),
+            (
+                ended(RunResult::Timeout),
+                "run            \u{1b}[31mtimeout       \u{1b}[0m        20m",
+            ),
+            (ended(RunResult::Skip), "run            \u{1b}[33mskip          \u{1b}[0m        20m"),
+            (
+                Run { reason: Some(Reason::StartRefused), ..run.clone() },
+                "trigger failed \u{1b}[31mstart_refused \u{1b}[0m           ",
+            ),
+        ] {
+            assert_eq!(line(&run), format!("checkout             {expected}"));
+        }
     }
 }

@@ -23,9 +23,6 @@ use std::io::{self, Write};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-pub use demo::DemoOptions;
-pub use serve::ServeOptions;
-
 /// Triggers Harness pipelines on a schedule, follows every run to its end and exports what became
 /// of it to Prometheus.
 ///

@@ -98,23 +98,6 @@ pub(super) struct Serve {
 
 const ENABLE_TRIGGER: &str = "web.enable-trigger";
 
-/// What the exporter is to be run with. All of it has been checked.
-#[derive(Debug)]
-pub struct ServeOptions {
-    /// The config, with what the command line overrides.
-    pub config: Config,
-    /// What tells this config from another.
-    pub fingerprint: u64,
-    /// Where to listen; at least one.
-    pub listen_addresses: Vec<ListenAddress>,
-    /// The path of the exposition.
-    pub telemetry_path: String,
-    /// Whether a pipeline may be triggered over HTTP; only where every address is loopback.
-    pub enable_trigger: bool,
-    /// Whether everything is done but the triggering.
-    pub dry_run: bool,
-}
-
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.check_trigger()?;
@@ -130,7 +113,7 @@ impl Serve {
         for warning in loaded.warnings {
             tracing::warn!(%warning, "the config may not mean what it says");
         }
-        let options = ServeOptions {
+        let options = app::ServeOptions {
             config: loaded.config,
             fingerprint: loaded.fingerprint,
             listen_addresses: self.listen_addresses,

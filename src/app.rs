@@ -4,8 +4,6 @@
 //! and the store is opened first. Every part is watched; where one ends unasked, the process ends
 //! with an error, because an exporter that half works shows what is no longer true.
 
-mod demo;
-
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -19,10 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-pub use demo::demo;
-
 use crate::board::{Board, Snapshot};
-use crate::cli::ServeOptions;
 use crate::config::{Account, Config};
 use crate::driver::{self, Clock, Parts};
 use crate::engine::Engine;
@@ -30,7 +25,7 @@ use crate::harness::{self, Client};
 use crate::metrics::{self, Loop, Own};
 use crate::model::{AccountName, Mono, Run, Wall};
 use crate::store::{Store, Writer};
-use crate::web::{self, Limits, Site};
+use crate::web::{self, Limits, ListenAddress, Site};
 
 /// How long the loop may stand still before `/-/healthy` says so.
 const STANDS_STILL: Duration = Duration::from_secs(30);
@@ -61,6 +56,23 @@ pub struct Setup {
     pub dry_run: bool,
     /// Who wants to see each run that ends.
     pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
+}
+
+/// What the exporter is to be run with. All of it has been checked.
+#[derive(Debug)]
+pub struct ServeOptions {
+    /// The config, with what the command line overrides.
+    pub config: Config,
+    /// What tells this config from another.
+    pub fingerprint: u64,
+    /// Where to listen; at least one.
+    pub listen_addresses: Vec<ListenAddress>,
+    /// The path of the exposition.
+    pub telemetry_path: String,
+    /// Whether a pipeline may be triggered over HTTP; only where every address is loopback.
+    pub enable_trigger: bool,
+    /// Whether everything is done but the triggering.
+    pub dry_run: bool,
 }
 
 /// Runs the exporter until the process is told to end.
