@@ -2,7 +2,7 @@
 //! recorded, all durable writes included.
 //!
 //! The binary is run as a user runs it, against the stand-in of Harness in this process; its
-//! figures are the operating system's own (`/proc`). Nothing is asserted: this measures.
+//! figures are the operating system's own (`/proc`). No figure is asserted: this measures.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{Failure, load::load, print, remark};
 use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID, Pipeline};
+use crate::driver;
 use crate::model::Wall;
 
 /// Check the config and show when each pipeline is due
@@ -37,13 +38,8 @@ impl Check {
                  `demo` takes it, `serve` does not"
             ));
         }
-        Ok(print(&report(&loaded.config, now()))?)
+        Ok(print(&report(&loaded.config, driver::wall()))?)
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "what is due next depends on the time of day")]
-fn now() -> Wall {
-    Wall(jiff::Timestamp::now().as_millisecond())
 }
 
 const DAY: Duration = Duration::from_hours(24);

@@ -1,4 +1,4 @@
-//! The one place where the clocks are read.
+//! Where the loop reads its clocks. The core is handed what they say.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
