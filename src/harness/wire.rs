@@ -130,7 +130,7 @@ pub(super) fn event_details(body: &[u8], secrets: &Secrets) -> Result<EventDetai
     let summary = data.execution_details.0.and_then(|it| it.pipeline_execution_summary.0);
     Ok(EventDetails {
         found: processing.event_found.0.unwrap_or(true),
-        status: processing.status.0,
+        status: secrets.clean(&processing.status.0),
         execution,
         message: cleaned([processing.message.0], secrets),
         summary: summary.map(|summary| summary.into_model(secrets)),
@@ -261,7 +261,7 @@ impl SummaryObject {
         let layout = self.layout_node_map.0.into_iter();
         Summary {
             execution: ExecutionId::new(&self.plan_execution_id.0).ok(),
-            status: self.status.0,
+            status: secrets.clean(&self.status.0),
             start: instant(self.start_ts),
             end: instant(self.end_ts),
             number: self.run_sequence.0,
@@ -270,7 +270,7 @@ impl SummaryObject {
             failed_stages: self.failed_stages_count.0,
             total_stages: self.total_stages_count.0,
             starting_nodes,
-            layout: layout.filter_map(|(id, node)| Some((id, node?.into_model()))).collect(),
+            layout: layout.filter_map(|(id, node)| Some((id, node?.into_model(secrets)))).collect(),
             failure_types: failure.failure_type_list.0,
             message: cleaned([failure.message.0, error.message.0], secrets),
         }
@@ -278,11 +278,12 @@ impl SummaryObject {
 }
 
 impl LayoutObject {
-    fn into_model(self) -> LayoutNode {
+    /// What may end in a label or in the log is cleaned like any other text of Harness'.
+    fn into_model(self, secrets: &Secrets) -> LayoutNode {
         let edges = self.edge_layout_list.0.unwrap_or_default();
         LayoutNode {
             kind: self.node_type.0,
-            identifier: self.node_identifier.0,
+            identifier: secrets.clean(&self.node_identifier.0),
             status: self.status.0,
             start: instant(self.start_ts),
             end: instant(self.end_ts),

@@ -36,7 +36,7 @@ pub struct Store {
     connection: Connection,
     sql: sql::Sql,
     path: PathBuf,
-    _lock: File,
+    _locks: [File; 2],
 }
 
 /// Why the store did not do what was asked. Nothing of what was to be saved is saved.

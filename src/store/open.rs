@@ -114,10 +114,12 @@ impl Store {
         make_folder(location.path())?;
         // Two names of one file must be one lock and one log.
         let path = location.path().canonicalize().unwrap_or_else(|_| location.path().to_owned());
-        let lock = lock(&path)?;
+        let by_name = lock(&path, &beside(&path, ".lock"))?;
         if is_missing(&path)? {
             make(&path, now)?;
         }
+        // The file by itself too: a hard link gives it a second name, with a lock of its own.
+        let by_file = lock(&path, &path)?;
         let mut connection = connect(&path)?;
         let refuse = |source| database_error(&path, source);
         let version = version(&connection).map_err(refuse)?;
@@ -130,7 +132,7 @@ impl Store {
         check(&connection, &path)?;
         begin_log(&connection, &path)?;
         migrate(&mut connection, MIGRATIONS, now).map_err(refuse)?;
-        Ok(Self { connection, sql: Sql::for_sqlite(), path, _lock: lock })
+        Ok(Self { connection, sql: Sql::for_sqlite(), path, _locks: [by_file, by_name] })
     }
 }
 
@@ -153,16 +155,16 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Takes the lock, which the kernel gives back however this process ends. The file stays: if it
+/// Takes the lock on the file at `at` for the store at `path`. The kernel gives it back however this
+/// process ends, and SQLite's own locks are of another kind. The file beside the store stays: if it
 /// were removed, two processes could each hold a lock on a file of that name.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let lock_path = beside(path, ".lock");
-    let opened = File::options().create(true).truncate(false).write(true).open(&lock_path);
-    let file = opened.map_err(|source| OpenError::File { path: lock_path.clone(), source })?;
+fn lock(path: &Path, at: &Path) -> Result<File, OpenError> {
+    let opened = File::options().create(true).truncate(false).write(true).open(at);
+    let file = opened.map_err(|source| OpenError::File { path: at.to_owned(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(OpenError::File { path: lock_path, source }),
+        Err(TryLockError::Error(source)) => Err(OpenError::File { path: at.to_owned(), source }),
     }
 }
 

@@ -344,3 +344,15 @@ fn refusals_of_every_shape_tell_code_and_message() {
         assert_eq!(Refusal::read(body.as_bytes()), expected, "{body}");
     }
 }
+
+/// A stage's identifier becomes a label and a status may be logged.
+#[test]
+fn fault_45_no_secret_in_what_becomes_a_label() {
+    let body = r#"{"status":"SUCCESS","data":{
+        "webhookProcessingDetails":{"status":"sat.acme.id.Zz9","pipelineExecutionId":"x1"},
+        "executionDetails":{"pipelineExecutionSummary":{"status":"sat.acme.id.Zz9",
+            "layoutNodeMap":{"n":{"nodeIdentifier":"a-sat.acme.id.Zz9","status":"Failed"}}}}}}"#;
+    let details = details(body).unwrap();
+    let said = format!("{details:?}");
+    assert!(said.contains("[redacted]") && !said.contains("Zz9"), "{said}");
+}

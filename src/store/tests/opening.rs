@@ -45,6 +45,16 @@ fn fault_29_a_second_one_is_refused_until_the_first_is_gone() {
     std::os::unix::fs::symlink(file(&folder), &link).unwrap();
     let error = Store::open(&Location::of_file(link), NOON).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+
+    let second_name = folder.path().join("second.db");
+    fs::hard_link(file(&folder), &second_name).unwrap();
+    let error = Store::open(&Location::of_file(&second_name), NOON).unwrap_err();
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    fs::remove_file(second_name).unwrap();
+
+    fs::remove_file(folder.path().join("x.db.lock")).unwrap();
+    let error = refusal(&folder);
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
     drop(first);
     open(&folder);
 }
