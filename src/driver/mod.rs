@@ -116,6 +116,8 @@ struct Driver {
     /// Set while the store can't be written: when to try again.
     save_again: Option<tokio::time::Instant>,
     words: HashSet<String>,
+    /// Accounts whose Harness refuses reads, which was said.
+    refused: HashSet<AccountName>,
     stopping: bool,
 }
 
@@ -140,6 +142,7 @@ pub async fn run(mut parts: Parts, stop: impl Future<Output = ()>) -> Result<(),
         held_until: None,
         save_again: None,
         words: HashSet::new(),
+        refused: HashSet::new(),
         stopping: false,
     };
     let ended = driver.work(stop).await;
@@ -354,12 +357,28 @@ impl Driver {
                 self.note_call(&account, Endpoint::Event, answered);
                 if let EventAnswer::Failed { message: detail } = &answered.answer {
                     tracing::debug!(%run, %account, code = answered.code, detail, "could not read the event");
+                    self.note_refusal(&account, answered.code, detail);
+                } else {
+                    self.refused.remove(&account);
                 }
             }
             _ => {}
         }
         self.parts.engine.handle(input, self.parts.clock.now());
         self.note_up(&account);
+    }
+
+    /// Where Harness refuses reads, runs are sent and not followed, while webhooks go on as if all
+    /// were well: said once, until a read is answered again.
+    fn note_refusal(&mut self, account: &AccountName, code: Option<u16>, detail: &str) {
+        if matches!(code, Some(400..=499)) && self.refused.insert(account.clone()) {
+            tracing::warn!(
+                %account,
+                code,
+                detail,
+                "harness refuses to tell of runs: they can't be followed until it does"
+            );
+        }
     }
 
     fn note_call<T>(&self, account: &AccountName, endpoint: Endpoint, answered: &Answered<T>) {

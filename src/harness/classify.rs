@@ -52,7 +52,7 @@ pub(super) fn trigger(reply: &Reply, secrets: &Secrets) -> TriggerAnswer {
     };
     match (reply.status, &reply.body) {
         (429, _) => TriggerAnswer::Throttled { retry_after: reply.retry_after },
-        (200..300, Body::Whole(body)) => match wire::trigger_reply(body) {
+        (200..300, Body::Whole(body)) => match wire::trigger_reply(body, secrets) {
             Ok(TriggerReply::Event(event)) => TriggerAnswer::Accepted(event),
             Ok(TriggerReply::Refused(message)) => TriggerAnswer::Refused {
                 reason: Reason::Rejected,

@@ -97,7 +97,7 @@ impl Loose for EventIdText {
 ///
 /// # Errors
 /// What makes it no answer of Harness'.
-pub(super) fn trigger_reply(body: &[u8]) -> Result<TriggerReply, String> {
+pub(super) fn trigger_reply(body: &[u8], secrets: &Secrets) -> Result<TriggerReply, String> {
     let envelope: Envelope<Any<EventIdText>> = envelope(body)?;
     let Any(EventIdText(id)) = envelope.data;
     if id == UNRECOGNIZED {
@@ -106,7 +106,9 @@ pub(super) fn trigger_reply(body: &[u8]) -> Result<TriggerReply, String> {
     if !is_success(&envelope.status.0) {
         return Ok(TriggerReply::Refused(not_success(&envelope.status.0, &envelope.message.0)));
     }
-    EventId::new(&id).map(TriggerReply::Event).map_err(|error| format!("no event id: {error}"))
+    // Ids are logged: one that holds a secret is no id once it is cleaned.
+    let id = EventId::new(&secrets.clean(&id)).map_err(|error| format!("no event id: {error}"))?;
+    Ok(TriggerReply::Event(id))
 }
 
 /// Reads a 200 answer to the reading of an event.
@@ -124,7 +126,7 @@ pub(super) fn event_details(body: &[u8], secrets: &Secrets) -> Result<EventDetai
     let target = processing.target();
     let execution = processing.pipeline_execution_id.0;
     let execution = (!execution.is_empty())
-        .then(|| ExecutionId::new(&execution))
+        .then(|| ExecutionId::new(&secrets.clean(&execution)))
         .transpose()
         .map_err(|error| format!("no usable pipelineExecutionId: {error}"))?;
     let summary = data.execution_details.0.and_then(|it| it.pipeline_execution_summary.0);
@@ -260,7 +262,7 @@ impl SummaryObject {
         starting_nodes.retain(|node| !node.is_empty());
         let layout = self.layout_node_map.0.into_iter();
         Summary {
-            execution: ExecutionId::new(&self.plan_execution_id.0).ok(),
+            execution: ExecutionId::new(&secrets.clean(&self.plan_execution_id.0)).ok(),
             status: secrets.clean(&self.status.0),
             start: instant(self.start_ts),
             end: instant(self.end_ts),

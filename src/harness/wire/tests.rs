@@ -82,7 +82,7 @@ const SEED_DETAILS: &str = r#"{
 
 #[test]
 fn the_documents_own_answers_are_understood() {
-    let reply = trigger_reply(SEED_TRIGGER.as_bytes());
+    let reply = trigger_reply(SEED_TRIGGER.as_bytes(), &Secrets::open(None).unwrap());
     assert_eq!(reply, Ok(event("62e2f35160958b611e494564")));
 
     let body = SEED_DETAILS.replace("{ ... }\n", "{},\n").replace("{ ... }", "{}");
@@ -153,24 +153,29 @@ fn an_answer_to_a_webhook_is_read_whatever_its_version() {
         ("<html>Log in</html>", Err("a page instead of JSON")),
     ];
     for (body, expected) in table {
-        assert_eq!(trigger_reply(body.as_bytes()), expected.map_err(str::to_owned), "{body}");
+        assert_eq!(
+            trigger_reply(body.as_bytes(), &Secrets::open(None).unwrap()),
+            expected.map_err(str::to_owned),
+            "{body}"
+        );
     }
     let long = format!(r#"{{"status":"SUCCESS","data":"{}"}}"#, "a".repeat(1_000_000));
     let expected = Err("no event id: the id is longer than 128 characters".to_owned());
-    assert_eq!(trigger_reply(long.as_bytes()), expected);
+    assert_eq!(trigger_reply(long.as_bytes(), &Secrets::open(None).unwrap()), expected);
 }
 
 #[test]
 fn what_is_cut_or_no_text_is_an_error() {
     let whole = r#"{"status":"SUCCESS","data":{"eventCorrelationId":"e1"}}"#;
     for end in 0..whole.len() {
-        let error = trigger_reply(&whole.as_bytes()[..end]).unwrap_err();
+        let error =
+            trigger_reply(&whole.as_bytes()[..end], &Secrets::open(None).unwrap()).unwrap_err();
         assert!(error.starts_with("not JSON: "), "{end}: {error}");
     }
     let deep = "[".repeat(100_000);
     let nested = format!(r#"{{"status":"SUCCESS","data":{}"#, "{\"a\":".repeat(100_000));
     for body in ["OK", "{} {}", "\0", &deep, &nested] {
-        assert!(trigger_reply(body.as_bytes()).is_err());
+        assert!(trigger_reply(body.as_bytes(), &Secrets::open(None).unwrap()).is_err());
         assert!(details(body).is_err());
     }
 }
@@ -179,7 +184,7 @@ fn what_is_cut_or_no_text_is_an_error() {
 fn deep_nesting_in_what_is_not_used_is_passed_over() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let body = format!(r#"{{"status":"SUCCESS","metaData":{deep},"data":"e1"}}"#);
-    assert_eq!(trigger_reply(body.as_bytes()), Ok(event("e1")));
+    assert_eq!(trigger_reply(body.as_bytes(), &Secrets::open(None).unwrap()), Ok(event("e1")));
     assert_eq!(summary_of(&format!(r#""moduleInfo":{deep},"status":"Running""#)).status, "Running");
 }
 
@@ -355,4 +360,11 @@ fn fault_45_no_secret_in_what_becomes_a_label() {
     let details = details(body).unwrap();
     let said = format!("{details:?}");
     assert!(said.contains("[redacted]") && !said.contains("Zz9"), "{said}");
+}
+
+#[test]
+fn fault_45_an_id_with_a_secret_in_it_is_none() {
+    let body = r#"{"status":"SUCCESS","data":"sat.acme.id.Zz9"}"#;
+    let error = trigger_reply(body.as_bytes(), &Secrets::open(None).unwrap()).unwrap_err();
+    assert_eq!(error, "no event id: the id holds a character that no id of Harness has");
 }
