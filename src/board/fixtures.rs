@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Account, Concurrency, Config, Pipeline, Polling, Storage, Webhook};
-use crate::model::{
-    AccountName, ExecutionId, Origin, Outcome, Phase, PipelineName, Run, RunId, Wall,
-};
+use crate::model::{AccountName, ExecutionId, Origin, Phase, PipelineName, Run, RunId, Wall};
 
 /// 2025-11-25T12:00:00Z.
 pub(crate) const NOON: Wall = Wall(1_764_072_000_000);
@@ -74,40 +72,12 @@ pub(crate) fn pipeline(account: &str, name: &str) -> Pipeline {
 /// A run that has just been begun by its schedule, and is being sent.
 pub(crate) fn run(account: &str, name: &str, begun: Wall) -> Run {
     let pipeline = PipelineName::new(name);
+    let id = RunId::of_slot(&pipeline, begun, 1);
     Run {
-        id: RunId::of_slot(&pipeline, begun, 1),
-        pipeline,
-        account: AccountName::new(account),
         origin: Origin::Schedule,
         due: Some(begun),
-        attempt: 1,
-        payload: None,
         phase: Phase::Sending,
-        begun,
-        sent: None,
-        accepted: None,
-        event: None,
-        execution: None,
-        outcome: Outcome::Pending,
-        reason: None,
-        resolved: None,
-        processing: None,
-        status: None,
-        result: None,
-        state_since: begun,
-        start: None,
-        end: None,
-        duration: None,
-        queue: None,
-        number: None,
-        reported: None,
-        stages: Vec::new(),
-        failure_types: Vec::new(),
-        message: None,
-        unknown_status: false,
-        unknown_trigger_status: false,
-        setback: None,
-        ended: None,
+        ..Run::new(id, pipeline, AccountName::new(account), begun)
     }
 }
 

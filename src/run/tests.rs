@@ -14,40 +14,15 @@ fn sight() -> Sight {
 fn run() -> Run {
     let pipeline = PipelineName::new("checkout");
     let begun = Wall(NOW - 2_600);
+    let id = RunId::of_slot(&pipeline, begun, 1);
     Run {
-        id: RunId::of_slot(&pipeline, begun, 1),
-        pipeline,
-        account: AccountName::new("default"),
         origin: Origin::Schedule,
         due: Some(begun),
-        attempt: 1,
-        payload: None,
         phase: Phase::Accepted,
-        begun,
         sent: Some(Wall(NOW - 2_500)),
         accepted: Some(Wall(NOW - 2_400)),
         event: EventId::new("62e2f35160958b611e494564").ok(),
-        execution: None,
-        outcome: Outcome::Pending,
-        reason: None,
-        resolved: None,
-        processing: None,
-        status: None,
-        result: None,
-        state_since: begun,
-        start: None,
-        end: None,
-        duration: None,
-        queue: None,
-        number: None,
-        reported: None,
-        stages: Vec::new(),
-        failure_types: Vec::new(),
-        message: None,
-        unknown_status: false,
-        unknown_trigger_status: false,
-        setback: None,
-        ended: None,
+        ..Run::new(id, pipeline, AccountName::new("default"), begun)
     }
 }
 

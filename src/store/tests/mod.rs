@@ -50,40 +50,12 @@ fn name(text: &str) -> PipelineName {
 /// A run of the due time `minutes` after noon, just begun.
 fn begun(pipeline: &str, minutes: i64) -> Run {
     let due = at(minutes);
+    let id = RunId::of_slot(&name(pipeline), due, 1);
     Run {
-        id: RunId::of_slot(&name(pipeline), due, 1),
-        pipeline: name(pipeline),
-        account: AccountName::new("default"),
         origin: Origin::Schedule,
         due: Some(due),
-        attempt: 1,
-        payload: None,
         phase: Phase::Sending,
-        begun: due,
-        sent: None,
-        accepted: None,
-        event: None,
-        execution: None,
-        outcome: Outcome::Pending,
-        reason: None,
-        resolved: None,
-        processing: None,
-        status: None,
-        result: None,
-        state_since: due,
-        start: None,
-        end: None,
-        duration: None,
-        queue: None,
-        number: None,
-        reported: None,
-        stages: Vec::new(),
-        failure_types: Vec::new(),
-        message: None,
-        unknown_status: false,
-        unknown_trigger_status: false,
-        setback: None,
-        ended: None,
+        ..Run::new(id, name(pipeline), AccountName::new("default"), due)
     }
 }
 

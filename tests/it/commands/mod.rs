@@ -27,7 +27,7 @@ const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// A command that takes longer hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = crate::child::PATIENCE;
 
 /// A world with a key, in which time passes `speed` times as fast.
 fn world(speed: f64) -> World {
@@ -161,10 +161,8 @@ fn signal(id: u32, signal: &str) {
 
 /// Asks again and again until it is so.
 async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let asking = async {
-        while !ask().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, asking).await.is_ok(), "waited in vain for {what}");
+    crate::child::until(what, async || {
+        ask().await.then_some(()).ok_or_else(|| "it is not so".to_owned())
+    })
+    .await;
 }
