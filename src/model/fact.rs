@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{MissedReason, PipelineName, Run, Wall};
-use crate::totals::Total;
+use super::{MissedReason, PipelineName, Run, Total, Wall};
 
 /// What a run's record has just gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

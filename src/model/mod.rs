@@ -8,6 +8,7 @@ mod fact;
 mod names;
 mod run;
 mod time;
+mod total;
 mod trigger_status;
 mod words;
 
@@ -19,6 +20,7 @@ pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
 pub use run::{ActiveState, Phase, ReportedStages, Run, Setback, Stage};
 pub use time::{LONGEST_DURATION, Mono, Now, Wall};
+pub use total::{Cell, DURATION_BOUNDS, Key, Owner, Total, WAIT_BOUNDS};
 pub use trigger_status::{TriggerClass, TriggerStatus};
 pub use words::{
     FailureType, MissedReason, Origin, Outcome, PauseCause, Reason, RunResult, SlotResult,
