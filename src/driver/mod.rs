@@ -34,7 +34,7 @@ use crate::model::{
 };
 use crate::run::UnknownWord;
 use crate::store::{self, Batch, Writer};
-use crate::web::{TriggerReply, TriggerRequest};
+use crate::web::{ReloadReply, Request, SwitchReply, TriggerReply};
 
 /// How long the loop sleeps at most: often enough that a clock that was set is noticed soon, and
 /// that a loop which stands still can be told from one that has nothing to do.
@@ -74,7 +74,7 @@ pub struct Parts {
     /// What came of what it was handed.
     pub saved: mpsc::Receiver<store::Answer>,
     /// Requests from outside.
-    pub asks: mpsc::Receiver<TriggerRequest>,
+    pub asks: mpsc::Receiver<Request>,
     /// Whether the store can be written.
     pub ready: Arc<AtomicBool>,
     /// When the loop last turned, in milliseconds of the monotonic clock.
@@ -402,17 +402,25 @@ impl Driver {
         }
     }
 
-    fn ask(&mut self, ask: TriggerRequest) -> Result<(), Error> {
-        self.last_ask += 1;
-        let random = getrandom::u64().map_err(Error::Random)?;
-        self.asked.insert(self.last_ask, ask.reply);
-        let input = Input::Asked {
-            request: self.last_ask,
-            pipeline: ask.pipeline,
-            payload: ask.payload.map(Arc::from),
-            random,
-        };
-        self.parts.engine.handle(input, self.parts.clock.now());
+    /// Whoever asked may have gone, which changes nothing.
+    fn ask(&mut self, ask: Request) -> Result<(), Error> {
+        match ask {
+            Request::Trigger { pipeline, payload, reply } => {
+                self.last_ask += 1;
+                let random = getrandom::u64().map_err(Error::Random)?;
+                self.asked.insert(self.last_ask, reply);
+                let payload = payload.map(Arc::from);
+                let input = Input::Asked { request: self.last_ask, pipeline, payload, random };
+                self.parts.engine.handle(input, self.parts.clock.now());
+            }
+            Request::Pause { reply, .. } | Request::Resume { reply, .. } => {
+                let _ = reply.send(SwitchReply::NotSupported);
+            }
+            Request::Reload { reply } => {
+                let _ = reply.send(ReloadReply::NotSupported);
+            }
+            Request::Notified(_) => {}
+        }
         Ok(())
     }
 
