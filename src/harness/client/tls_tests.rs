@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::config::{Concurrency, Polling};
-use crate::model::PipelineName;
+use crate::model::{EventId, PipelineName};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
