@@ -82,7 +82,7 @@ impl Engine {
         active.run.sent = Some(now.wall);
         active.version = match &config.webhook {
             Webhook::Token(_) => WebhookVersion::V3,
-            Webhook::Fixed(version) => *version,
+            Webhook::Fixed(version) | Webhook::Url { version, .. } => *version,
             Webhook::Auto if account.prefers_v2 => WebhookVersion::V2,
             Webhook::Auto => WebhookVersion::V1,
         };

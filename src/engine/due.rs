@@ -27,7 +27,7 @@ pub(super) struct PipelineState {
 impl PipelineState {
     pub(super) fn new(config: &Arc<Pipeline>) -> Self {
         Self {
-            due_times: config.schedule.map(|schedule| schedule.due_times(&config.name)),
+            due_times: config.schedule.as_ref().map(|schedule| schedule.due_times(&config.name)),
             config: config.clone(),
             handled_until: Wall::default(),
             waiting: BTreeMap::new(),
@@ -61,7 +61,7 @@ impl Engine {
     /// Sets the clock to the next due time of a pipeline, and tells when that is.
     pub(super) fn await_next(&mut self, place: usize) {
         let Some(pipeline) = self.pipelines.get(place) else { return };
-        let due_times = pipeline.due_times.filter(|_| !pipeline.config.paused);
+        let due_times = pipeline.due_times.as_ref().filter(|_| !pipeline.config.paused);
         let at = due_times.and_then(|due_times| due_times.next_after(pipeline.handled_until));
         self.due.extend(at.map(|at| (at, place)));
         let at = at.filter(|_| !self.dry_run);
@@ -71,7 +71,7 @@ impl Engine {
 
     fn pipeline_is_due(&mut self, place: usize, now: Now) {
         let Some(pipeline) = self.pipelines.get_mut(place) else { return };
-        let Some(due_times) = pipeline.due_times else { return };
+        let Some(due_times) = pipeline.due_times.clone() else { return };
         let from = pipeline.handled_until;
         let Some(newest) = due_times.last_at_or_before(now.wall).filter(|newest| *newest > from)
         else {

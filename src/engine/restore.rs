@@ -71,7 +71,8 @@ impl Engine {
     /// Settles the due times between a past life and now.
     fn catch_up(&mut self, place: usize, stored: Option<&StoredPipeline>, now: Now) {
         let Some(pipeline) = self.pipelines.get_mut(place) else { return };
-        let schedule = pipeline.config.schedule.map(|s| s.to_string()).unwrap_or_default();
+        let schedule =
+            pipeline.config.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
         let paused = pipeline.config.paused || self.dry_run;
         let same = stored.filter(|stored| stored.schedule == schedule);
         match (stored, same) {
@@ -98,7 +99,9 @@ impl Engine {
     }
 
     fn send_newest(&mut self, place: usize, mark: &Mark, now: Now) {
-        let Some(due_times) = self.pipelines.get(place).and_then(|p| p.due_times) else { return };
+        let Some(due_times) = self.pipelines.get(place).and_then(|p| p.due_times.clone()) else {
+            return;
+        };
         let since = due_times.count_between(mark.handled_until, now.wall);
         let count = since.saturating_add(mark.owed.len() as u64);
         let newest = due_times.last_at_or_before(now.wall).filter(|_| since > 0);
