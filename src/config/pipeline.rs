@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::account::Known;
 use super::fields::{Fields, Read};
-use super::problem::{Place, Report, nearest, quoted};
+use super::place::Place;
+use super::problem::{Report, nearest, quoted};
 use super::secret::Beside;
 use super::settings::Settings;
 use super::webhook::{Given, Link, TOKEN_KEYS, URL_KEYS};

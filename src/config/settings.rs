@@ -88,7 +88,10 @@ impl Settings {
 
     /// Reads what there is of them.
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        fields.not_yet(&["schedule", "timezone", "jitter", "maintenance"]);
+        fields.refuse(
+            &["schedule", "timezone", "jitter", "maintenance"],
+            "this key is not supported yet",
+        );
         Self {
             account: fields.read("account", |value| values::name(value).map(AccountName::new)),
             org: fields.read("org", values::identifier),
