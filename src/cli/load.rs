@@ -26,7 +26,7 @@ fn told(loaded: Result<Loaded, ConfigError>) -> Result<Loaded, Failure> {
                 remark(&format!("{}\n", problem.rendered(Colours::Ansi)));
             }
             let count = counted(problems.0.len(), "problem");
-            Failure::Usage(anyhow!("the config cannot be used: {count}"))
+            Failure::Usage(anyhow!("the config has {count}"))
         }
         error @ ConfigError::NoFile => Failure::Usage(error.into()),
     })

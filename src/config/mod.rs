@@ -19,6 +19,7 @@ mod render;
 mod secret;
 mod settings;
 mod storage;
+mod timing;
 mod values;
 mod webhook;
 

@@ -7,6 +7,7 @@ mod good;
 mod options;
 mod shipped;
 mod shown;
+mod timing;
 mod webhooks;
 
 use std::path::PathBuf;

@@ -18,7 +18,7 @@ pipelines:
     6 |   every: 15
       |          ^^
 
-    error: pipelines[0].ognr: unknown key, want one of account, align, concurrency, every, headers, labels, name, org, overdue_after, paused, payload, pipeline, polling, project, queue_deadline, retry, run_deadline, start_deadline, trigger, unconfirmed_deadline, webhook, webhook_token, webhook_token_env, webhook_token_file, webhook_url, webhook_url_env, webhook_url_file
+    error: pipelines[0].ognr: unknown key, want one of account, align, concurrency, every, headers, jitter, labels, maintenance, name, org, overdue_after, paused, payload, pipeline, polling, project, queue_deadline, retry, run_deadline, schedule, start_deadline, timezone, trigger, unconfirmed_deadline, webhook, webhook_token, webhook_token_env, webhook_token_file, webhook_url, webhook_url_env, webhook_url_file
      --> config.yaml:7:3
       |
     7 |   ognr: {a: …}
@@ -88,7 +88,7 @@ pipelines:
     7 |   - {schedul: …, headers: {a b: …}, payload: …}
       |                            ^^^
 
-    error: pipelines[1].schedul: unknown key, did you mean `schedule`? this key is not supported yet
+    error: pipelines[1].schedul: unknown key, did you mean `schedule`?
      --> config.yaml:7:6
       |
     7 |   - {schedul: …, headers: {a b: …}, payload: …}
