@@ -142,7 +142,8 @@ pub async fn run(
         render: shown.exposition(),
         ready: ready.clone(),
         telemetry_path: setup.telemetry_path,
-        trigger: setup.enable_trigger.then_some(requests),
+        driver: requests,
+        enable_trigger: setup.enable_trigger,
     };
     let saving = Saving::new(writer, saved, ready, own.clone());
     let parts = Parts {

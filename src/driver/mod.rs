@@ -36,7 +36,7 @@ use crate::model::{
 };
 use crate::run::UnknownWord;
 use crate::store;
-use crate::web::{TriggerReply, TriggerRequest};
+use crate::web::{ReloadReply, Request, SwitchReply, TriggerReply};
 
 /// How long the loop sleeps at most: often enough that a clock that was set is noticed soon, and
 /// that a loop which stands still can be told from one that has nothing to do.
@@ -63,7 +63,7 @@ pub struct Parts {
     /// What saves what has happened.
     pub saving: Saving,
     /// Requests from outside.
-    pub asks: mpsc::Receiver<TriggerRequest>,
+    pub asks: mpsc::Receiver<Request>,
     /// When the loop last turned, in milliseconds of the monotonic clock.
     pub pulse: Arc<AtomicU64>,
     /// Who wants to see each run that ends.
@@ -301,24 +301,32 @@ impl Driver {
         }
     }
 
-    /// While the store fails, or too many wait for it, nobody is let wait in vain, and nothing gathers
-    /// for them here.
-    fn ask(&mut self, ask: TriggerRequest) -> Result<(), Error> {
-        if self.parts.saving.fails() || self.asked.len() >= MOST_ASKS {
-            // Whoever asked may have gone.
-            let _ = ask.reply.send(TriggerReply::StoreUnavailable);
-            return Ok(());
+    /// Whoever asked may have gone, which changes nothing.
+    fn ask(&mut self, ask: Request) -> Result<(), Error> {
+        match ask {
+            // While the store fails, or too many wait for it, nobody is let wait in vain, and nothing
+            // gathers for them here.
+            Request::Trigger { reply, .. }
+                if self.parts.saving.fails() || self.asked.len() >= MOST_ASKS =>
+            {
+                let _ = reply.send(TriggerReply::StoreUnavailable);
+            }
+            Request::Trigger { pipeline, payload, reply } => {
+                self.last_ask += 1;
+                let random = getrandom::u64().map_err(Error::Random)?;
+                self.asked.insert(self.last_ask, reply);
+                let payload = payload.map(Arc::from);
+                let input = Input::Asked { request: self.last_ask, pipeline, payload, random };
+                self.parts.engine.handle(input, self.parts.clock.now());
+            }
+            Request::Pause { reply, .. } | Request::Resume { reply, .. } => {
+                let _ = reply.send(SwitchReply::NotSupported);
+            }
+            Request::Reload { reply } => {
+                let _ = reply.send(ReloadReply::NotSupported);
+            }
+            Request::Notified(_) => {}
         }
-        self.last_ask += 1;
-        let random = getrandom::u64().map_err(Error::Random)?;
-        self.asked.insert(self.last_ask, ask.reply);
-        let input = Input::Asked {
-            request: self.last_ask,
-            pipeline: ask.pipeline,
-            payload: ask.payload.map(Arc::from),
-            random,
-        };
-        self.parts.engine.handle(input, self.parts.clock.now());
         Ok(())
     }
 

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{MissedReason, PipelineName, Run, RunResult, Wall};
-use crate::totals::Total;
+use super::{MissedReason, PipelineName, Run, RunResult, Total, Wall};
 
 /// What a run's record has just gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
