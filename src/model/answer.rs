@@ -18,6 +18,18 @@ pub enum WebhookVersion {
     V3,
 }
 
+impl WebhookVersion {
+    /// The word in the config.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+        }
+    }
+}
+
 /// Which of the two detail endpoints an event is read at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DetailsVersion {
