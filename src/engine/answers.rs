@@ -14,7 +14,7 @@ use crate::model::{
     ActiveState, Answered, Change, DetailsVersion, EventAnswer, Mono, Now, Outcome, Phase, Reason,
     RunId, Setback, TriggerAnswer, WebhookVersion,
 };
-use crate::polling::{self, Pace};
+use crate::polling::{self, Pace, Sighting};
 use crate::run::{self, Sight};
 
 /// The first gap between attempts at a server that can't be reached, and the longest: short enough
@@ -238,6 +238,11 @@ impl Engine {
         let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
         let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
         let reading = run::read(&mut active.run, details, &sight);
+        let start = active.run.start.map(|start| now.mono_of(start));
+        active.started_at = active.started_at.or(start);
+        if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
+            pipeline.memory.note(active.run.duration);
+        }
         for (change, run) in reading.changes {
             self.record(change, run, None);
         }
@@ -265,13 +270,23 @@ impl Engine {
         if look.throttled {
             return self.read_at_once(id, now);
         }
-        let gap =
-            polling::gap(&active.rules.polling, active.since_sent(now.mono), pace(active, now));
-        let mut at = now.mono.after(gap);
+        let mut at = now.mono.after(self.gap(active, now));
         if deadline > now.mono {
             at = at.min(deadline);
         }
         self.timers.insert((at, Timer::Read(id.clone())));
+    }
+
+    /// How long to wait with the next look at a run.
+    fn gap(&self, active: &Active, now: Now) -> Duration {
+        let pipeline = self.pipelines.get(&active.run.pipeline);
+        let learned = pipeline.and_then(|pipeline| pipeline.memory.learned());
+        let sighting = Sighting {
+            since_sent: active.since_sent(now.mono),
+            known: active.started_at.map(|start| now.mono.since(start)).zip(learned),
+            pace: pace(active, now),
+        };
+        polling::gap(&active.rules.polling, &sighting)
     }
 
     fn give_up(&mut self, id: &RunId, now: Now) {

@@ -197,6 +197,7 @@ impl Active {
         Self {
             sent_at: anchor(run.sent),
             accepted_at: anchor(run.accepted),
+            started_at: run.start.map(|start| now.mono_of(start)),
             start_deadline: now.mono_at(deadline),
             rules: Rules::of(config.as_ref()),
             run,
