@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{PipelineName, Wall};
@@ -19,26 +20,59 @@ pub enum Align {
 }
 
 /// A schedule: due every so often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
-    /// The interval, at least a second.
-    pub every: Duration,
-    /// Where its due times lie.
-    pub align: Align,
+    interval: Duration,
+    align: Align,
+    text: Arc<str>,
 }
 
+/// The same due times, however they were written.
+impl PartialEq for Schedule {
+    fn eq(&self, other: &Self) -> bool {
+        (self.interval, self.align) == (other.interval, other.align)
+    }
+}
+
+impl Eq for Schedule {}
+
 /// The due times of one pipeline: its schedule with its phase worked out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueTimes {
     interval: i64,
     phase: i64,
 }
 
 impl Schedule {
+    /// Due at an interval of at least a second, which was written as `text`: `15m`.
+    #[must_use]
+    pub fn every(interval: Duration, align: Align, text: &str) -> Self {
+        Self { interval, align, text: Arc::from(format!("every {text}")) }
+    }
+
+    /// The schedule as it was written: `every 15m` for an interval.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The interval of its due times.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// The same at `speed` times the pace, but at most once a second.
+    #[must_use]
+    pub fn sped_up(&self, speed: f64) -> Self {
+        let interval = self.interval.div_f64(speed.max(1.0)).max(Duration::from_secs(1));
+        Self { interval, ..self.clone() }
+    }
+
     /// The due times of the pipeline called `name`.
     #[must_use]
     pub fn due_times(&self, name: &PipelineName) -> DueTimes {
-        let interval = i64::try_from(self.every.as_millis()).unwrap_or(i64::MAX).max(1);
+        let interval = i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX).max(1);
         let phase = match self.align {
             Align::Epoch => 0,
             Align::Spread => {
@@ -79,7 +113,7 @@ impl fmt::Display for Schedule {
             Align::Spread => "spread",
             Align::Epoch => "epoch",
         };
-        write!(f, "every {}ms {align}", self.every.as_millis())
+        write!(f, "every {}ms {align}", self.interval.as_millis())
     }
 }
 
@@ -92,17 +126,18 @@ impl FromStr for Schedule {
     type Err = NotASchedule;
 
     fn from_str(text: &str) -> Result<Self, NotASchedule> {
-        let (every, align) = text
+        let (written, align) = text
             .strip_prefix("every ")
-            .and_then(|rest| rest.split_once("ms "))
+            .and_then(|rest| rest.split_once(' '))
             .ok_or(NotASchedule)?;
-        let every = every.parse().map(Duration::from_millis).map_err(|_| NotASchedule)?;
+        let millis = written.strip_suffix("ms").and_then(|millis| millis.parse().ok());
+        let interval = millis.map(Duration::from_millis).ok_or(NotASchedule)?;
         let align = match align {
             "spread" => Align::Spread,
             "epoch" => Align::Epoch,
             _ => return Err(NotASchedule),
         };
-        Ok(Self { every, align })
+        Ok(Self::every(interval, align, written))
     }
 }
 
@@ -122,7 +157,7 @@ mod tests {
 
     fn due_times(seconds: u64, align: Align, name: &str) -> DueTimes {
         let every = Duration::from_secs(seconds);
-        Schedule { every, align }.due_times(&PipelineName::new(name))
+        Schedule::every(every, align, "").due_times(&PipelineName::new(name))
     }
 
     #[test]
@@ -161,7 +196,7 @@ mod tests {
     #[test]
     fn the_stored_form_reads_back() {
         for align in [Align::Spread, Align::Epoch] {
-            let schedule = Schedule { every: Duration::from_mins(90), align };
+            let schedule = Schedule::every(Duration::from_mins(90), align, "90m");
             assert_eq!(schedule.to_string().parse(), Ok(schedule));
         }
         assert_eq!("every x".parse::<Schedule>(), Err(NotASchedule));

@@ -10,6 +10,7 @@ use super::{Failure, load::load, print, remark};
 use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID, Pipeline};
 use crate::driver;
 use crate::model::Wall;
+use crate::schedule::Schedule;
 
 /// Check the config and show when each pipeline is due
 #[derive(Args, Debug)]
@@ -51,10 +52,7 @@ fn report(config: &Config, now: Wall) -> String {
     for pipeline in &config.pipelines {
         let (next, runs) = outlook(pipeline, now);
         total = total.saturating_add(runs);
-        let schedule = match pipeline.schedule_text.as_str() {
-            "" => "-",
-            text => text,
-        };
+        let schedule = pipeline.schedule.as_ref().map_or("-", Schedule::text);
         rows.push([pipeline.name.to_string(), schedule.to_owned(), next, runs.to_string()]);
     }
     let mut report = table(&rows);
@@ -98,60 +96,34 @@ pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::Arc;
 
     use super::*;
-    use crate::config::{Account, Concurrency, Polling, Storage, Webhook};
+    use crate::config::Account;
     use crate::model::{AccountName, PipelineName};
-    use crate::schedule::{Align, Schedule};
+    use crate::schedule::Align;
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    fn pipeline(name: &str, minutes: Option<u64>, paused: bool) -> Arc<Pipeline> {
-        let every = |minutes| Schedule { every: MINUTE * minutes, align: Align::Epoch };
-        Arc::new(Pipeline {
-            name: PipelineName::new(name),
-            account: AccountName::new("default"),
-            org: "default".to_owned(),
-            project: "shop".to_owned(),
-            pipeline: name.to_owned(),
-            trigger: "scheduled".to_owned(),
-            webhook: Webhook::Auto,
-            schedule: minutes.map(|minutes| every(u32::try_from(minutes).unwrap())),
-            schedule_text: minutes.map(|minutes| format!("every {minutes}m")).unwrap_or_default(),
-            start_deadline: 5 * MINUTE,
-            concurrency: Concurrency::Forbid,
-            payload: Arc::from("{}"),
-            headers: Vec::new(),
-            queue_deadline: 360 * MINUTE,
-            run_deadline: 36 * DAY,
+    fn pipeline(name: &str, minutes: Option<u32>, paused: bool) -> Pipeline {
+        let every =
+            |minutes: u32| Schedule::every(MINUTE * minutes, Align::Epoch, &format!("{minutes}m"));
+        Pipeline {
+            schedule: minutes.map(every),
             paused,
-            polling: Polling { first: MINUTE, min: MINUTE, max: MINUTE },
-        })
+            ..Pipeline::new(PipelineName::new(name), AccountName::new("default"))
+        }
     }
 
     /// A config of four pipelines whose only account has the given id.
     pub(in crate::cli) fn config(account_id: &str) -> Config {
-        let account = Account {
-            name: AccountName::new("default"),
-            url: "https://app.harness.io".parse().unwrap(),
-            account_id: account_id.to_owned(),
-            api_key: None,
-            requests_per_minute: 300,
-            max_active_runs: 50,
-            triggers_per_minute: 30,
-            timeout: MINUTE,
-        };
-        Config {
-            accounts: [(account.name.clone(), Arc::new(account))].into(),
-            pipelines: vec![
-                pipeline("checkout-smoke", Some(15), false),
-                pipeline("prüfung", Some(1440), false),
-                pipeline("sleeping", Some(15), true),
-                pipeline("release", None, false),
-            ],
-            storage: Storage::default(),
-        }
+        let url = "https://app.harness.io".parse().unwrap();
+        let pipelines = [
+            pipeline("checkout-smoke", Some(15), false),
+            pipeline("prüfung", Some(1440), false),
+            pipeline("sleeping", Some(15), true),
+            pipeline("release", None, false),
+        ];
+        Config::new(Account::new(AccountName::new("default"), url, account_id), pipelines)
     }
 
     #[test]

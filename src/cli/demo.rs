@@ -22,8 +22,7 @@ use crate::config::duration::Span;
 use crate::config::{
     Account, Config, Loaded, Location, Pipeline, Polling, SecretSource, Storage, Webhook,
 };
-use crate::model::{Run, RunResult};
-use crate::schedule::Schedule;
+use crate::model::{Run, RunResult, WebhookVersion};
 use crate::simulator::{DEMO_TOKEN, Simulator, demo_world};
 use crate::telemetry::{self, Format, Level};
 use crate::web::{self, ListenAddress};
@@ -166,12 +165,13 @@ fn secluded(config: &Config, url: &Url, folder: &Path, speed: f64) -> Config {
     let pipeline = |config: &Arc<Pipeline>| {
         Arc::new(Pipeline {
             webhook: match &config.webhook {
-                Webhook::Token(_) => {
+                Webhook::Token(_) | Webhook::Url { version: WebhookVersion::V3, .. } => {
                     Webhook::Token(SecretSource::Inline(SecretString::from(DEMO_TOKEN)))
                 }
+                Webhook::Url { version, .. } => Webhook::Fixed(*version),
                 other => other.clone(),
             },
-            schedule: config.schedule.map(|schedule| sped_up(schedule, speed)),
+            schedule: config.schedule.as_ref().map(|schedule| schedule.sped_up(speed)),
             polling: POLLING,
             ..Pipeline::clone(config)
         })
@@ -179,16 +179,13 @@ fn secluded(config: &Config, url: &Url, folder: &Path, speed: f64) -> Config {
     Config {
         accounts: accounts.collect(),
         pipelines: config.pipelines.iter().map(pipeline).collect(),
+        notifications: None,
         storage: Storage {
             location: Location::of_file(folder.join("demo.db")),
             ..config.storage.clone()
         },
+        ..config.clone()
     }
-}
-
-fn sped_up(schedule: Schedule, speed: f64) -> Schedule {
-    let every = schedule.every.div_f64(speed.max(1.0)).max(Duration::from_secs(1));
-    Schedule { every, ..schedule }
 }
 
 async fn print_runs(mut runs: mpsc::UnboundedReceiver<Arc<Run>>) -> anyhow::Result<()> {

@@ -1,14 +1,16 @@
 //! `accounts[]`: whom we speak to, and within what limits.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_yaml::Value;
 use url::{Host, Url};
 
 use super::fields::{Fields, Read};
 use super::problem::{Place, Report, nearest, quoted};
-use super::{Account, secret, values};
+use super::{
+    Account, DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_REQUESTS_PER_MINUTE, DEFAULT_TIMEOUT,
+    DEFAULT_TRIGGERS_PER_MINUTE, secret, values,
+};
 use crate::model::AccountName;
 
 /// What Harness allows a key in a minute (its page on rate limits).
@@ -90,15 +92,19 @@ fn read_account(
     let account_id = fields.required("account_id", values::identifier, "your account's identifier");
     let keys = ["api_key_file", "api_key_env", "api_key"];
     let api_key = secret::read(fields, folder, keys).maybe().good();
-    let requests_per_minute = fields.read("requests_per_minute", values::count).unless_absent(300);
+    let requests_per_minute = fields
+        .read("requests_per_minute", values::count)
+        .unless_absent(DEFAULT_REQUESTS_PER_MINUTE);
     if requests_per_minute.is_some_and(|count| count > HARNESS_REQUESTS_PER_MINUTE) {
         let message = format!("Harness allows a key {HARNESS_REQUESTS_PER_MINUTE} calls a minute");
         fields.warn("requests_per_minute", message);
     }
-    let max_active_runs = fields.read("max_active_runs", values::count).unless_absent(50);
-    let triggers_per_minute = fields.read("triggers_per_minute", values::count).unless_absent(30);
-    let timeout =
-        fields.read("timeout", values::positive_duration).unless_absent(Duration::from_secs(30));
+    let max_active_runs =
+        fields.read("max_active_runs", values::count).unless_absent(DEFAULT_MAX_ACTIVE_RUNS);
+    let triggers_per_minute = fields
+        .read("triggers_per_minute", values::count)
+        .unless_absent(DEFAULT_TRIGGERS_PER_MINUTE);
+    let timeout = fields.read("timeout", values::positive_duration).unless_absent(DEFAULT_TIMEOUT);
     Some(Account {
         name: name?,
         url: url?,
@@ -108,6 +114,7 @@ fn read_account(
         max_active_runs: max_active_runs?,
         triggers_per_minute: triggers_per_minute?,
         timeout: timeout?,
+        ca_file: None,
     })
 }
 

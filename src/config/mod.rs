@@ -32,14 +32,32 @@ pub use self::parse::{Source, parse};
 pub use self::problem::{Place, Problem, Problems, Warning};
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
-use crate::model::{AccountName, PipelineName, WebhookVersion};
+use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, WebhookVersion};
 use crate::schedule::Schedule;
 
 /// The account id of the shipped `config.yaml`, which stands for one's own. `serve` refuses it.
 pub const PLACEHOLDER_ACCOUNT_ID: &str = "YOUR_ACCOUNT_ID";
 
+/// How many calls we make in a minute, of the 400 that Harness allows a key.
+pub const DEFAULT_REQUESTS_PER_MINUTE: u32 = 300;
+
+/// How many runs of an account may be active at once.
+pub const DEFAULT_MAX_ACTIVE_RUNS: u32 = 50;
+
+/// How many webhooks may be sent in a minute.
+pub const DEFAULT_TRIGGERS_PER_MINUTE: u32 = 30;
+
+/// How long one call may take.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long after its due time a webhook may still be sent.
+pub const DEFAULT_START_DEADLINE: Duration = Duration::from_mins(5);
+
 /// How long an event may stay unresolved. Harness has lagged by over two hours.
 pub const DEFAULT_QUEUE_DEADLINE: Duration = Duration::from_hours(6);
+
+/// How long a run of unknown fate is looked for.
+pub const DEFAULT_UNCONFIRMED_DEADLINE: Duration = Duration::from_mins(15);
 
 /// How long a run may take: a day more than Harness' longest timeout.
 pub const DEFAULT_RUN_DEADLINE: Duration = Duration::from_hours(36 * 24);
@@ -53,9 +71,28 @@ pub struct Config {
     pub pipelines: Vec<Arc<Pipeline>>,
     /// Where the runs are kept.
     pub storage: Storage,
+    /// How the four debatable statuses of Harness count.
+    pub results: Results,
+    /// What is shown beside what always is.
+    pub metrics: MetricsOptions,
+    /// The token of `POST /hooks/harness`, which is off without one.
+    pub notifications: Option<SecretSource>,
 }
 
 impl Config {
+    /// A config of `account` and these pipelines of it, with everything else at its default.
+    #[must_use]
+    pub fn new(account: Account, pipelines: impl IntoIterator<Item = Pipeline>) -> Self {
+        Self {
+            accounts: BTreeMap::from([(account.name.clone(), Arc::new(account))]),
+            pipelines: pipelines.into_iter().map(Arc::new).collect(),
+            storage: Storage::default(),
+            results: Results::default(),
+            metrics: MetricsOptions::default(),
+            notifications: None,
+        }
+    }
+
     /// The accounts that still have the id of the shipped `config.yaml`.
     #[must_use]
     pub fn placeholder_accounts(&self) -> Vec<&Account> {
@@ -83,6 +120,26 @@ pub struct Account {
     pub triggers_per_minute: u32,
     /// For one call as a whole.
     pub timeout: Duration,
+    /// Certificates to trust beside the usual ones, as a PEM file.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Account {
+    /// The account with this Harness identifier, with everything else at its default: no key.
+    #[must_use]
+    pub fn new(name: AccountName, url: Url, account_id: &str) -> Self {
+        Self {
+            name,
+            url,
+            account_id: account_id.to_owned(),
+            api_key: None,
+            requests_per_minute: DEFAULT_REQUESTS_PER_MINUTE,
+            max_active_runs: DEFAULT_MAX_ACTIVE_RUNS,
+            triggers_per_minute: DEFAULT_TRIGGERS_PER_MINUTE,
+            timeout: DEFAULT_TIMEOUT,
+            ca_file: None,
+        }
+    }
 }
 
 /// Where a secret is to be read.
@@ -115,8 +172,6 @@ pub struct Pipeline {
     pub webhook: Webhook,
     /// When it is due; never where there is none.
     pub schedule: Option<Schedule>,
-    /// The schedule as it was written: `every 15m`; empty where there is none.
-    pub schedule_text: String,
     /// A due time older than this is missed.
     pub start_deadline: Duration,
     /// Whether a run may begin while an older one is active.
@@ -133,6 +188,113 @@ pub struct Pipeline {
     pub paused: bool,
     /// How often it is looked at.
     pub polling: Polling,
+    /// How long a run of unknown fate is looked for.
+    pub unconfirmed_deadline: Duration,
+    /// How long a run should take; for alerts, nothing follows from it here.
+    pub overdue_after: Option<Duration>,
+    /// Whether what went wrong is begun anew.
+    pub retry: Option<Retry>,
+    /// When it is left alone, whatever its schedule says.
+    pub maintenance: Vec<Maintenance>,
+    /// The values of [`MetricsOptions::labels`], in their order; empty where none is given.
+    pub labels: Vec<String>,
+}
+
+impl Pipeline {
+    /// A pipeline that has its name in Harness too, with every setting at its default: triggered
+    /// only when asked for.
+    #[must_use]
+    pub fn new(name: PipelineName, account: AccountName) -> Self {
+        Self {
+            org: "default".to_owned(),
+            project: "default".to_owned(),
+            pipeline: name.to_string(),
+            trigger: "exporter".to_owned(),
+            name,
+            account,
+            webhook: Webhook::Auto,
+            schedule: None,
+            start_deadline: DEFAULT_START_DEADLINE,
+            concurrency: Concurrency::Forbid,
+            payload: Arc::from("{}"),
+            headers: Vec::new(),
+            queue_deadline: DEFAULT_QUEUE_DEADLINE,
+            run_deadline: DEFAULT_RUN_DEADLINE,
+            paused: false,
+            polling: Polling::DEFAULT,
+            unconfirmed_deadline: DEFAULT_UNCONFIRMED_DEADLINE,
+            overdue_after: None,
+            retry: None,
+            maintenance: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+}
+
+/// A due time that went wrong is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How long after the end of what went wrong.
+    pub after: Duration,
+    /// How often, at least once.
+    pub attempts: u32,
+}
+
+/// A window in which nothing is triggered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// When it begins.
+    pub begins: Schedule,
+    /// How long it lasts.
+    pub duration: Duration,
+}
+
+/// How the statuses that can be read either way count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Results {
+    /// Harness' `IgnoreFailed`.
+    pub ignore_failed: RunResult,
+    /// Harness' `ApprovalRejected`.
+    pub approval_rejected: RunResult,
+    /// Harness' `AbortedByFreeze`.
+    pub aborted_by_freeze: RunResult,
+    /// Harness' `Suspended`.
+    pub suspended: RunResult,
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self {
+            ignore_failed: RunResult::Success,
+            approval_rejected: RunResult::Failure,
+            aborted_by_freeze: RunResult::Cancellation,
+            suspended: RunResult::Skip,
+        }
+    }
+}
+
+/// What of `/metrics` is a matter of choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsOptions {
+    /// Whether stages have series of their own.
+    pub stages: bool,
+    /// Whether the newest run's execution id and URL are shown.
+    pub run_info: bool,
+    /// Names of extra labels; their values are [`Pipeline::labels`].
+    pub labels: Vec<String>,
+    /// Upper bounds of the duration buckets, in milliseconds, rising.
+    pub duration_buckets: Arc<[i64]>,
+}
+
+impl Default for MetricsOptions {
+    fn default() -> Self {
+        Self {
+            stages: true,
+            run_info: false,
+            labels: Vec::new(),
+            duration_buckets: Arc::from(DURATION_BOUNDS),
+        }
+    }
 }
 
 /// Which URL a webhook has.
@@ -144,6 +306,13 @@ pub enum Webhook {
     Fixed(WebhookVersion),
     /// v3, whose URL holds this token.
     Token(SecretSource),
+    /// The whole URL as Harness shows it, of which path and query are used.
+    Url {
+        /// Where the URL is to be read; it holds a token where it is v3's.
+        source: SecretSource,
+        /// Which URL it is.
+        version: WebhookVersion,
+    },
 }
 
 /// What happens at a due time while an older run is active or waiting.

@@ -11,7 +11,7 @@ use super::fields::{Fields, Read};
 use super::pipeline::{self, Draft};
 use super::problem::{Place, Problem, Problems, Report, Warning, quoted};
 use super::settings::Settings;
-use super::{Config, Pipeline, Storage, storage};
+use super::{Config, MetricsOptions, Pipeline, Results, Storage, storage};
 
 /// A file of the config, read.
 #[derive(Clone, Debug)]
@@ -129,6 +129,9 @@ impl Found {
             accounts: accounts.map(|account| (account.name.clone(), Arc::new(account))).collect(),
             pipelines: pipelines.into_iter().map(Arc::new).collect(),
             storage: self.storage.unwrap_or_default(),
+            results: Results::default(),
+            metrics: MetricsOptions::default(),
+            notifications: None,
         };
         Ok((config, self.report.warnings))
     }

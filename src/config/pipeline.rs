@@ -2,15 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::account::Known;
 use super::fields::{Fields, Read};
 use super::problem::{Place, Report};
 use super::settings::{Settings, WebhookWord};
 use super::{
-    Concurrency, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, Pipeline, Polling, SecretSource,
-    Webhook, secret, values,
+    Concurrency, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, DEFAULT_START_DEADLINE,
+    DEFAULT_UNCONFIRMED_DEADLINE, Pipeline, Polling, SecretSource, Webhook, secret, values,
 };
 use crate::model::{PipelineName, WebhookVersion};
 use crate::schedule::{Align, Schedule};
@@ -86,17 +85,14 @@ impl Draft {
         let webhook = webhook(settings.webhook, self.token, &place.key("webhook"), report);
         let every = settings.every.maybe().good();
         let align = settings.align.unless_absent(Align::Spread);
-        let (schedule, schedule_text) = match every? {
+        let schedule = match every? {
             None => {
                 if aligned {
                     report.warn(&place.key("align"), "without `every` there is nothing to align");
                 }
-                (None, String::new())
+                None
             }
-            Some(every) => {
-                let schedule = Schedule { every: every.interval, align: align? };
-                (Some(schedule), format!("every {}", every.written))
-            }
+            Some(every) => Some(Schedule::every(every.interval, align?, &every.written)),
         };
         Some(Pipeline {
             name: name?,
@@ -107,8 +103,7 @@ impl Draft {
             trigger: trigger?,
             webhook: webhook?,
             schedule,
-            schedule_text,
-            start_deadline: settings.start_deadline.unless_absent(Duration::from_mins(5))?,
+            start_deadline: settings.start_deadline.unless_absent(DEFAULT_START_DEADLINE)?,
             concurrency: settings.concurrency.unless_absent(Concurrency::Forbid)?,
             payload: Arc::from(settings.payload.unless_absent("{}".to_owned())?),
             headers: settings.headers.unless_absent(Vec::new())?,
@@ -116,6 +111,11 @@ impl Draft {
             run_deadline: settings.run_deadline.unless_absent(DEFAULT_RUN_DEADLINE)?,
             paused: settings.paused.unless_absent(false)?,
             polling: settings.polling.unless_absent(Polling::DEFAULT)?,
+            unconfirmed_deadline: DEFAULT_UNCONFIRMED_DEADLINE,
+            overdue_after: None,
+            retry: None,
+            maintenance: Vec::new(),
+            labels: Vec::new(),
         })
     }
 }

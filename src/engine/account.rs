@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Account;
 use crate::limiter::{Free, Limiter, Ticket};
-use crate::model::{DetailsVersion, Mono, RunId, Wall};
+use crate::model::{DetailsVersion, Mono, PipelineName, RunId, Wall};
 
 /// Calls that may be under way at once: enough for a fast Harness, and a bound on sockets for one
 /// that hangs.
@@ -19,8 +19,8 @@ const FAILURES_TO_BE_DOWN: u32 = 3;
 /// Something that waits to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Job {
-    /// A due time of the pipeline at this place.
-    Due(usize),
+    /// A due time of this pipeline.
+    Due(PipelineName),
     /// A run that is saved: asked for by hand.
     Run(RunId),
 }
@@ -28,8 +28,8 @@ pub(super) enum Job {
 /// What goes next.
 #[derive(Clone, Debug)]
 pub(super) enum Go {
-    /// The due time of the pipeline at this place.
-    Begin(usize, Wall),
+    /// A due time of this pipeline.
+    Begin(PipelineName, Wall),
     /// The webhook of a run that is saved.
     Send(RunId),
     /// A look at a run.
@@ -148,7 +148,7 @@ impl AccountState {
         if !self.fresh.is_empty() && self.cap_free_at(now).is_some_and(|at| at <= now) {
             let (due, since, job) = self.fresh.pop_first()?;
             return Some(match job {
-                Job::Due(place) => (since, Go::Begin(place, due)),
+                Job::Due(name) => (since, Go::Begin(name, due)),
                 Job::Run(run) => (since, Go::Send(run)),
             });
         }

@@ -14,6 +14,7 @@ use crate::board::PipelineBoard;
 use crate::model::{
     ActiveState, FailureType, Outcome, PauseCause, Phase, Run, RunResult, StageState, Wall,
 };
+use crate::schedule::Schedule;
 use crate::totals::Key;
 
 /// The gauges of a pipeline, in the order of the documentation.
@@ -24,7 +25,8 @@ pub(super) static FAMILIES: &[Metric] = &[
         &[PIPELINE_IDENTIFIER, TRIGGER, SCHEDULE, TIMEZONE, CONCURRENCY],
         |board, emit| {
             let config = &board.config;
-            let (schedule, concurrency) = (&config.schedule_text, config.concurrency.as_str());
+            let schedule = config.schedule.as_ref().map_or("", Schedule::text);
+            let concurrency = config.concurrency.as_str();
             let values = [&config.pipeline, &config.trigger, schedule, "UTC", concurrency];
             emit(&values, count(1));
         },

@@ -222,7 +222,7 @@ fn no_text_breaks_the_exposition() {
     for text in hostile.iter().copied().chain([long.as_str()]) {
         let families = of_pipeline_called(text);
         let info = &families[0].series[0];
-        for label in ["account", "org", "project", "pipeline", "schedule"] {
+        for label in ["account", "org", "project", "pipeline", "trigger"] {
             assert_eq!(info.label(label), Some(text), "{label}");
         }
     }
@@ -231,7 +231,7 @@ fn no_text_breaks_the_exposition() {
 fn of_pipeline_called(text: &str) -> Vec<Family> {
     let mut config = config(&[(text, text)]);
     let pipeline = Arc::make_mut(&mut config.pipelines[0]);
-    for field in [&mut pipeline.org, &mut pipeline.project, &mut pipeline.schedule_text] {
+    for field in [&mut pipeline.org, &mut pipeline.project, &mut pipeline.trigger] {
         text.clone_into(field);
     }
     families(&config, &Board::new(&config).snapshot())

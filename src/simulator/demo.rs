@@ -70,57 +70,36 @@ fn tell_story(pipeline: &mut SimulatedPipeline, identifier: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::PathBuf;
-    use std::sync::Arc;
 
     use url::Url;
 
-    use crate::config::{Account, Concurrency, Polling, SecretSource, Storage};
+    use crate::config::{Account, SecretSource};
     use crate::model::{AccountName, PipelineName};
 
     use super::super::history::Accepted;
     use super::*;
 
-    fn account() -> Arc<Account> {
-        Arc::new(Account {
-            name: AccountName::new("default"),
-            url: Url::parse("https://harness.example").expect("a URL"),
-            account_id: "acme0000000000000000AA".to_owned(),
-            api_key: None,
-            requests_per_minute: 300,
-            max_active_runs: 50,
-            triggers_per_minute: 30,
-            timeout: Duration::from_secs(30),
-        })
+    fn account() -> Account {
+        let url = Url::parse("https://harness.example").expect("a URL");
+        Account::new(AccountName::new("default"), url, "acme0000000000000000AA")
     }
 
-    fn entry(identifier: &str, webhook: Webhook) -> Arc<Pipeline> {
-        Arc::new(Pipeline {
-            name: PipelineName::new(&format!("our-{identifier}")),
-            account: AccountName::new("default"),
-            org: "default".to_owned(),
+    fn entry(identifier: &str, webhook: Webhook) -> Pipeline {
+        Pipeline {
             project: "shop".to_owned(),
             pipeline: identifier.to_owned(),
             trigger: "nightly".to_owned(),
             webhook,
-            schedule: None,
-            schedule_text: String::new(),
-            start_deadline: MINUTE,
-            concurrency: Concurrency::Forbid,
-            payload: Arc::from("{}"),
-            headers: Vec::new(),
-            queue_deadline: MINUTE,
-            run_deadline: MINUTE,
-            paused: false,
-            polling: Polling { first: MINUTE, min: MINUTE, max: MINUTE },
-        })
+            ..Pipeline::new(
+                PipelineName::new(&format!("our-{identifier}")),
+                AccountName::new("default"),
+            )
+        }
     }
 
-    fn config(pipelines: Vec<Arc<Pipeline>>) -> Config {
-        let accounts = BTreeMap::from([(AccountName::new("default"), account())]);
-        let storage = Storage::default();
-        Config { accounts, pipelines, storage }
+    fn config(pipelines: Vec<Pipeline>) -> Config {
+        Config::new(account(), pipelines)
     }
 
     /// How the first executions of a pipeline end, and after how many minutes.

@@ -35,7 +35,7 @@ fn little_is_needed() {
     let ids = [&pipeline.org, &pipeline.project, &pipeline.pipeline, &pipeline.trigger];
     assert_eq!(ids, ["shop", "web", "checkout", "nightly"]);
     assert!(matches!(pipeline.webhook, Webhook::Auto));
-    assert_eq!((pipeline.schedule, pipeline.schedule_text.as_str()), (None, ""));
+    assert_eq!(pipeline.schedule, None);
     assert_eq!(pipeline.start_deadline, Duration::from_mins(5));
     assert_eq!(pipeline.concurrency, Concurrency::Forbid);
     assert_eq!((&*pipeline.payload, pipeline.headers.len()), ("{}", 0));
@@ -101,9 +101,9 @@ storage: {url: sqlite:///var/lib/runs.db, retention: 1y}
     assert!(
         matches!(&pipeline.webhook, Webhook::Token(SecretSource::File(path)) if *path == token)
     );
-    let schedule = Schedule { every: Duration::from_mins(90), align: Align::Epoch };
+    let schedule = Schedule::every(Duration::from_mins(90), Align::Epoch, "90m");
     assert_eq!(pipeline.schedule, Some(schedule));
-    assert_eq!(pipeline.schedule_text, "every 90m");
+    assert_eq!(pipeline.schedule.as_ref().map(Schedule::text), Some("every 90m"));
     assert_eq!(pipeline.start_deadline, Duration::from_secs(1));
     assert_eq!(pipeline.concurrency, Concurrency::Allow);
     let payload = r#"{"ref":"main","tags":[1,true,null,0.5],"a\"b":{}}"#;
@@ -159,7 +159,7 @@ pipelines:
     assert_eq!((inherits.project.as_str(), differs.project.as_str()), ("p", "other"));
     assert!(matches!(inherits.webhook, Webhook::Fixed(WebhookVersion::V1)));
     assert!(matches!(differs.webhook, Webhook::Auto));
-    let schedule = |minutes, align| Some(Schedule { every: Duration::from_mins(minutes), align });
+    let schedule = |minutes, align| Some(Schedule::every(Duration::from_mins(minutes), align, ""));
     assert_eq!(inherits.schedule, schedule(15, Align::Epoch));
     assert_eq!(differs.schedule, schedule(60, Align::Spread));
     assert_eq!(inherits.start_deadline, Duration::from_mins(1));
@@ -190,7 +190,7 @@ pipelines:
     let [one, two] = config.pipelines.as_slice() else { panic!("two pipelines") };
     assert_eq!([&one.org, &one.project, &one.trigger], ["base", "web", "web"]);
     assert_eq!([&two.org, &two.project, &two.trigger], ["base", "web", "own"]);
-    assert_eq!(two.schedule_text, "every 1d");
+    assert_eq!(two.schedule.as_ref().map(Schedule::text), Some("every 1d"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::PLACEHOLDER_ACCOUNT_ID;
 use super::{bad, good};
+use crate::schedule::Schedule;
 
 const SHIPPED: &str = include_str!("../../../config.yaml");
 
@@ -21,7 +22,9 @@ fn it_runs_as_it_is() {
     let pipelines: Vec<_> = config
         .pipelines
         .iter()
-        .map(|pipeline| (pipeline.name.as_str(), pipeline.schedule_text.as_str()))
+        .map(|pipeline| {
+            (pipeline.name.as_str(), pipeline.schedule.as_ref().map_or("", Schedule::text))
+        })
         .collect();
     assert_eq!(
         pipelines,

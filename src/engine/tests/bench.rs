@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Account, Concurrency, Config, Pipeline, Polling, Storage, Webhook};
+use crate::config::{Account, Config, Pipeline};
 use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
 use crate::model::{
     AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionId, Fact,
@@ -35,41 +35,18 @@ pub(super) const fn hours(hours: u64) -> Duration {
 /// The pipeline `name`, due every minute.
 pub(super) fn pipeline(name: &str) -> Pipeline {
     Pipeline {
-        name: PipelineName::new(name),
-        account: AccountName::new("default"),
-        org: "default".to_owned(),
-        project: "shop".to_owned(),
-        pipeline: name.to_owned(),
-        trigger: "exporter".to_owned(),
-        webhook: Webhook::Auto,
         schedule: Some(every(mins(1))),
-        schedule_text: "every 1m".to_owned(),
-        start_deadline: mins(5),
-        concurrency: Concurrency::Forbid,
-        payload: Arc::from("{}"),
-        headers: Vec::new(),
-        queue_deadline: hours(6),
-        run_deadline: hours(36 * 24),
-        paused: false,
-        polling: Polling::DEFAULT,
+        ..Pipeline::new(PipelineName::new(name), AccountName::new("default"))
     }
 }
 
-pub(super) const fn every(every: Duration) -> Schedule {
-    Schedule { every, align: Align::Epoch }
+pub(super) fn every(every: Duration) -> Schedule {
+    Schedule::every(every, Align::Epoch, "")
 }
 
 fn account() -> Account {
-    Account {
-        name: AccountName::new("default"),
-        url: "https://harness.example".parse().unwrap(),
-        account_id: "acme0000000000000000AA".to_owned(),
-        api_key: None,
-        requests_per_minute: 300,
-        max_active_runs: 50,
-        triggers_per_minute: 30,
-        timeout: secs(30),
-    }
+    let url = "https://harness.example".parse().unwrap();
+    Account::new(AccountName::new("default"), url, "acme0000000000000000AA")
 }
 
 pub(super) struct Bench {
@@ -111,11 +88,7 @@ impl Bench {
     }
 
     fn with<const N: usize>(account: Account, pipelines: [Pipeline; N]) -> Self {
-        let config = Config {
-            accounts: [(account.name.clone(), Arc::new(account))].into(),
-            pipelines: pipelines.into_iter().map(Arc::new).collect(),
-            storage: Storage::default(),
-        };
+        let config = Config::new(account, pipelines);
         let mut bench = Self {
             engine: Engine::new(&config, 1),
             now: Now { wall: Wall(START), mono: ORIGIN },
@@ -157,7 +130,7 @@ impl Bench {
         let restored = Restored {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
-            totals: Vec::new(),
+            ..Restored::default()
         };
         self.engine.restore(&restored, self.now);
         self.turn(Vec::new());

@@ -12,8 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::config::{Concurrency, Polling};
-use crate::model::PipelineName;
+use crate::model::{EventId, PipelineName};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -89,39 +88,11 @@ async fn silence() -> (Url, JoinSet<()>) {
 }
 
 fn account(url: Url, timeout: Duration) -> Account {
-    Account {
-        name: AccountName::new("acme"),
-        url,
-        account_id: "acme0000000000000000AA".to_owned(),
-        api_key: None,
-        requests_per_minute: 300,
-        max_active_runs: 50,
-        triggers_per_minute: 30,
-        timeout,
-    }
+    Account { timeout, ..Account::new(AccountName::new("acme"), url, "acme0000000000000000AA") }
 }
 
 fn pipeline() -> Pipeline {
-    let minute = Duration::from_mins(1);
-    Pipeline {
-        name: PipelineName::new("nightly"),
-        account: AccountName::new("acme"),
-        org: "default".to_owned(),
-        project: "shop".to_owned(),
-        pipeline: "nightly".to_owned(),
-        trigger: "by_exporter".to_owned(),
-        webhook: Webhook::Auto,
-        schedule: None,
-        schedule_text: String::new(),
-        start_deadline: minute,
-        concurrency: Concurrency::Forbid,
-        payload: "{}".into(),
-        headers: Vec::new(),
-        queue_deadline: minute,
-        run_deadline: minute,
-        paused: false,
-        polling: Polling { first: minute, min: minute, max: minute },
-    }
+    Pipeline::new(PipelineName::new("nightly"), AccountName::new("acme"))
 }
 
 async fn trigger(account: &Account, roots: &[Certificate]) -> TriggerAnswer {

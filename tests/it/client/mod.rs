@@ -2,13 +2,14 @@
 
 mod answers;
 mod faults;
+mod listing;
 mod secrets;
 mod server;
 
 use std::path::Path;
 use std::time::Duration;
 
-use harness_exporter::config::{Account, Concurrency, Pipeline, Polling, SecretSource, Webhook};
+use harness_exporter::config::{Account, Pipeline, SecretSource, Webhook};
 use harness_exporter::harness::{self, Client, TriggerCall};
 use harness_exporter::model::{
     AccountName, Answered, DetailsVersion, EventAnswer, EventId, PipelineName, TriggerAnswer,
@@ -36,14 +37,9 @@ fn inline(secret: &str) -> SecretSource {
 
 fn account(url: &Url) -> Account {
     Account {
-        name: AccountName::new("acme"),
-        url: url.clone(),
-        account_id: ACCOUNT_ID.to_owned(),
         api_key: Some(inline(KEY)),
-        requests_per_minute: 300,
-        max_active_runs: 50,
-        triggers_per_minute: 30,
         timeout: TIMEOUT,
+        ..Account::new(AccountName::new("acme"), url.clone(), ACCOUNT_ID)
     }
 }
 
@@ -58,27 +54,12 @@ fn client_of(account: &Account) -> Client {
 
 fn pipeline() -> Pipeline {
     Pipeline {
-        name: PipelineName::new("nightly"),
-        account: AccountName::new("acme"),
-        org: "default".to_owned(),
         project: "shop front".to_owned(),
         pipeline: "checkout".to_owned(),
         trigger: "by_exporter".to_owned(),
         webhook: Webhook::Token(inline(TOKEN)),
-        schedule: None,
-        schedule_text: String::new(),
-        start_deadline: Duration::from_mins(5),
-        concurrency: Concurrency::Forbid,
-        payload: "{}".into(),
         headers: vec![("X-Team".to_owned(), "payments".to_owned())],
-        queue_deadline: Duration::from_hours(6),
-        run_deadline: Duration::from_hours(36 * 24),
-        paused: false,
-        polling: Polling {
-            first: Duration::from_secs(1),
-            min: Duration::from_secs(2),
-            max: Duration::from_mins(1),
-        },
+        ..Pipeline::new(PipelineName::new("nightly"), AccountName::new("acme"))
     }
 }
 

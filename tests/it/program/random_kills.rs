@@ -90,7 +90,7 @@ fn check_due_times(store: &Path, start: [Wall; 2]) {
     let runs = ledger::runs(store);
     let totals = ledger::totals(store);
     for (name, until) in handled_until(store) {
-        let schedule = Schedule { every: Duration::from_secs(1), align: Align::Spread };
+        let schedule = Schedule::every(Duration::from_secs(1), Align::Spread, "1s");
         let due_times = schedule.due_times(&PipelineName::new(&name));
         let [most, least] = start.map(|start| due_times.count_between(start, until));
         let triggered = runs.iter().filter(|run| run.pipeline.as_str() == name).count();

@@ -79,7 +79,7 @@ pub(super) struct Regime {
 
 impl Regime {
     pub(super) fn count(&self, until: Wall) -> u64 {
-        let running = self.due_times.map_or(0, |due| due.count_between(self.start, until));
+        let running = self.due_times.as_ref().map_or(0, |due| due.count_between(self.start, until));
         self.closed + running
     }
 }

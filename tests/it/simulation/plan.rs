@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness_exporter::config::{Account, Concurrency, Config, Pipeline, Polling, Storage, Webhook};
+use harness_exporter::config::{
+    Account, Concurrency, Config, MetricsOptions, Pipeline, Polling, Results, Storage, Webhook,
+};
 use harness_exporter::model::{AccountName, PipelineName, WebhookVersion};
 use harness_exporter::schedule::{Align, Schedule};
 
@@ -83,6 +85,9 @@ impl Plan {
             accounts: self.accounts.clone(),
             pipelines: self.pipelines.iter().cloned().map(Arc::new).collect(),
             storage: Storage::default(),
+            results: Results::default(),
+            metrics: MetricsOptions::default(),
+            notifications: None,
         }
     }
 
@@ -94,7 +99,7 @@ impl Plan {
                 0 => Arc::make_mut(pipeline).paused ^= true,
                 1 => {
                     let every = Duration::from_millis(rng.pick(&[3, 7, 60, 600]) * SECOND);
-                    let schedule = Some(Schedule { every, align: Align::Epoch });
+                    let schedule = Some(Schedule::every(every, Align::Epoch, ""));
                     Arc::make_mut(pipeline).schedule = schedule;
                 }
                 2 => Arc::make_mut(pipeline).schedule = None,
@@ -117,15 +122,12 @@ impl Plan {
 }
 
 fn account(name: &str, rng: &mut Rng) -> Account {
+    let url = "https://harness.example".parse().unwrap();
     Account {
-        name: AccountName::new(name),
-        url: "https://harness.example".parse().unwrap(),
-        account_id: "acme0000000000000000AA".to_owned(),
-        api_key: None,
         requests_per_minute: u32::try_from(rng.pick(&[6, 30, 120, 300, 300])).unwrap(),
         max_active_runs: u32::try_from(rng.pick(&[1, 2, 50, 50])).unwrap(),
         triggers_per_minute: u32::try_from(rng.pick(&[1, 5, 30, 1000])).unwrap(),
-        timeout: Duration::from_secs(30),
+        ..Account::new(AccountName::new(name), url, "acme0000000000000000AA")
     }
 }
 
@@ -134,23 +136,14 @@ fn pipeline(name: &str, account: &AccountName, base: u64, rng: &mut Rng) -> Pipe
     let align = rng.pick(&[Align::Spread, Align::Epoch]);
     let millis = |rng: &mut Rng, from: &[u64]| Duration::from_millis(rng.pick(from));
     Pipeline {
-        name: PipelineName::new(name),
-        account: account.clone(),
-        org: "default".to_owned(),
-        project: "shop".to_owned(),
-        pipeline: name.to_owned(),
-        trigger: "exporter".to_owned(),
         webhook: match rng.below(4) {
             0 => Webhook::Fixed(WebhookVersion::V1),
             1 => Webhook::Fixed(WebhookVersion::V2),
             _ => Webhook::Auto,
         },
-        schedule: rng.per_mille(930).then_some(Schedule { every, align }),
-        schedule_text: String::new(),
+        schedule: rng.per_mille(930).then(|| Schedule::every(every, align, "")),
         start_deadline: millis(rng, &[3 * SECOND, 30 * SECOND, 5 * MINUTE, 5 * MINUTE]),
         concurrency: rng.pick(&[Concurrency::Forbid, Concurrency::Allow]),
-        payload: Arc::from("{}"),
-        headers: Vec::new(),
         queue_deadline: millis(rng, &[MINUTE, 10 * MINUTE, HOUR]),
         run_deadline: millis(rng, &[5 * MINUTE, 30 * MINUTE, 2 * HOUR]),
         paused: rng.per_mille(60),
@@ -159,5 +152,6 @@ fn pipeline(name: &str, account: &AccountName, base: u64, rng: &mut Rng) -> Pipe
             min: millis(rng, &[2 * SECOND, 10 * SECOND]),
             max: millis(rng, &[MINUTE, 5 * MINUTE]),
         },
+        ..Pipeline::new(PipelineName::new(name), account.clone())
     }
 }

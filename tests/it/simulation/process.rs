@@ -147,7 +147,8 @@ impl World {
             }
             Some(Bug::ForgetLastSlot) => {
                 for row in &mut restored.pipelines {
-                    let every = row.schedule.parse().map_or(Duration::ZERO, |s: Schedule| s.every);
+                    let every =
+                        row.schedule.parse().map_or(Duration::ZERO, |s: Schedule| s.interval());
                     row.mark.handled_until = row.mark.handled_until.before(every);
                 }
             }
