@@ -104,6 +104,7 @@ impl Demo {
             listeners: vec![listener],
             telemetry_path: "/metrics".to_owned(),
             enable_trigger: self.listen_address.is_loopback(),
+            enable_lifecycle: self.listen_address.is_loopback(),
             dry_run: false,
             ended: Some(ended),
         };

@@ -61,6 +61,11 @@ pub enum TriggerAnswer {
         /// `Retry-After`, which Harness does not send today.
         retry_after: Option<Duration>,
     },
+    /// No call was made: what it takes, a secret say, could not be had.
+    NotSent {
+        /// What is missing.
+        message: String,
+    },
     /// Nothing of the request's body left this machine.
     NeverLeft {
         /// What failed, redacted.
@@ -185,6 +190,6 @@ pub struct Answered<T> {
     pub code: Option<u16>,
     /// How far Harness' clock is ahead of ours, in milliseconds, by the answer's `Date`.
     pub skew: Option<i64>,
-    /// How long the call took.
-    pub took: Duration,
+    /// How long the call took; none where none was made.
+    pub took: Option<Duration>,
 }
