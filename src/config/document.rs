@@ -55,8 +55,16 @@ fn told(text: &str, error: &serde_yaml::Error) -> (Option<Spot>, String) {
     if let Some((path, _)) = message.split_once("invalid value: ") {
         message = format!("{path}the value is not what its tag says");
     }
-    let line = text.split('\n').nth(number.saturating_sub(1)).unwrap_or_default();
-    let line = line.strip_suffix('\r').unwrap_or(line);
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.iter().skip(number.saturating_sub(1)).all(|line| line.trim().is_empty()) {
+        let last = lines.iter().rposition(|line| !line.trim().is_empty());
+        let line = last.and_then(|last| lines.get(last)).unwrap_or(&"").trim_end();
+        let message =
+            format!("found the end of the file, want each bracket and quote closed ({message})");
+        let number = last.map_or(1, |last| last + 1);
+        return (Some(spot(line, number, line.chars().count() + 1)), message);
+    }
+    let line = lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
     let indent = line.len() - line.trim_start().len();
     if line.get(..indent).is_some_and(|indent| indent.contains('\t')) {
         let tab = line.chars().take_while(|c| *c != '\t').count();
