@@ -4,6 +4,7 @@
 //! its place. Nothing here opens a secret: a [`SecretSource`] says where one is to be read.
 
 mod account;
+mod budget;
 mod document;
 pub mod duration;
 mod fields;

@@ -14,7 +14,9 @@ use super::place::Place;
 use super::problem::{Problem, Problems, Report, Warning, quoted};
 use super::secret::{Beside, Secrets};
 use super::settings::Settings;
-use super::{Config, MetricsOptions, Pipeline, Results, SecretSource, Storage, options, storage};
+use super::{
+    Config, MetricsOptions, Pipeline, Results, SecretSource, Storage, budget, options, storage,
+};
 
 /// A file of the config, read.
 #[derive(Clone, Debug)]
@@ -196,6 +198,11 @@ impl Found {
         if let (Some(place), true) = (&self.pipelines_place, pipelines.is_empty()) {
             self.report.warn(place, "there is no pipeline, so nothing is ever triggered");
         }
+        for found in &self.accounts {
+            if let Some(account) = &found.account {
+                budget::check(account, &found.place, &pipelines, &mut self.report);
+            }
+        }
         let accounts = self.accounts.into_iter().filter_map(|found| found.account);
         let config = Config {
             accounts: accounts.map(|account| (account.name.clone(), Arc::new(account))).collect(),
@@ -222,7 +229,7 @@ impl Found {
                 complete = false;
                 continue;
             };
-            if unique.add(name.as_str(), &found.place, &mut self.report) {
+            if unique.add(name.as_str(), &found.place.key("name"), &mut self.report) {
                 names.push(name.clone());
             }
         }
