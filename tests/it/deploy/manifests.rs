@@ -11,7 +11,7 @@ use crate::repo::{root, text};
 use super::{document, documents, texts};
 
 /// The program understands a command line. Nothing is done, for its help is asked for behind it.
-fn understood(arguments: &[&str]) {
+pub(super) fn understood(arguments: &[&str]) {
     let output = output(exporter().args(arguments).arg("--help"));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");
