@@ -89,10 +89,13 @@ impl Engine {
         // The clock may have been set back: what was handled once stays handled.
         let handled = stored.map_or(pipeline.handled_until, |stored| stored.mark.handled_until);
         pipeline.handled_until = handled.max(now.wall);
+        let since = same.filter(|stored| !stored.paused || paused).map(|stored| stored.since);
         self.effects.push(Effect::Fact(Fact::Loaded(StoredPipeline {
             name: name.clone(),
             schedule,
             paused,
+            held: false,
+            since: since.unwrap_or(now.wall),
             mark: pipeline.mark(),
         })));
     }

@@ -16,7 +16,7 @@ pub use answer::{
     Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, Target,
     TriggerAnswer, WebhookVersion,
 };
-pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
+pub use fact::{Change, Durations, Fact, Mark, Restored, StoredPipeline};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
 pub use run::{ActiveState, Phase, ReportedStages, Run, Setback, Stage};
 pub use time::{LONGEST_DURATION, Mono, Now, Wall};

@@ -130,7 +130,7 @@ impl Bench {
         let restored = Restored {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
-            totals: Vec::new(),
+            ..Restored::default()
         };
         self.engine.restore(&restored, self.now);
         self.turn(Vec::new());

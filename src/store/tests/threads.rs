@@ -66,7 +66,7 @@ fn a_queue_that_is_full_pushes_back_and_loses_nothing() {
 fn it_prunes_at_its_start_and_beats_while_idle() {
     let folder = folder();
     let mut store = open(&folder);
-    let ends = (0..200).map(|minutes| finished("nightly", minutes, RunResult::Success));
+    let ends = (0..200).map(|minutes| finished("nightly", minutes, RunResult::Failure));
     let facts: Vec<Fact> = ends.map(|run| fact(run, Change::Finished)).collect();
     store.commit(&facts).unwrap();
     let (sender, _answers) = mpsc::channel(64);
