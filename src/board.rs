@@ -143,7 +143,7 @@ impl Board {
                     Arc::make_mut(board).next = *at;
                 }
             }
-            Fact::Loaded(_) | Fact::Missed { .. } => {}
+            Fact::Maintenance { .. } | Fact::Loaded(_) | Fact::Missed { .. } => {}
         }
     }
 

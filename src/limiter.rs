@@ -83,6 +83,14 @@ impl Limiter {
         }
     }
 
+    /// Allows `per_minute` calls from now on. What has been called counts as it did.
+    pub fn set_limit(&mut self, per_minute: u32) {
+        let per_minute = per_minute.max(1);
+        self.per_minute = usize::try_from(per_minute).unwrap_or(usize::MAX);
+        self.interval = Duration::from_mins(1) / per_minute;
+        self.burst = BURST.min(per_minute);
+    }
+
     /// When the next call may go.
     #[must_use]
     pub fn free(&self, now: Mono) -> Free {

@@ -85,6 +85,12 @@ impl Schedule {
 }
 
 impl DueTimes {
+    /// The jitter: how long after a due time the pipeline is triggered.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The first due time after `instant`; none where the clock has no room for it.
     #[must_use]
     pub fn next_after(&self, instant: Wall) -> Option<Wall> {

@@ -205,6 +205,7 @@ impl Driver {
                 Some(Effect::Reply { request, reply }) => self.reply(request, reply),
                 Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
                 Some(Effect::Withheld { pipeline, due }) => telling::withheld(&pipeline, due),
+                Some(Effect::Silenced { pipeline, until }) => telling::silenced(&pipeline, until),
                 _ => {}
             }
         }
@@ -451,7 +452,7 @@ impl Driver {
 fn told(reply: Reply) -> TriggerReply {
     match reply {
         Reply::Begun(run) => TriggerReply::Accepted { run: run.to_string() },
-        Reply::UnknownPipeline => TriggerReply::UnknownPipeline,
+        Reply::UnknownPipeline(_) | Reply::Switched(_) => TriggerReply::UnknownPipeline,
         Reply::Active => TriggerReply::Active,
         Reply::NotSaved => TriggerReply::StoreUnavailable,
         Reply::DryRun => TriggerReply::DryRun,

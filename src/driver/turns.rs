@@ -39,8 +39,7 @@ impl Turn {
 
     /// Whether any of it needs the store.
     fn is_saved(&self) -> bool {
-        let derived = |fact: &Fact| matches!(fact, Fact::Waiting(_) | Fact::Next { .. });
-        !self.facts.iter().all(derived)
+        !self.facts.iter().all(Fact::is_derived)
     }
 
     /// Adds an effect, unless it is one that needs no saving: that comes back.
@@ -48,14 +47,15 @@ impl Turn {
         match effect {
             Effect::Fact(fact) => self.facts.push(fact),
             Effect::SendTrigger(send) => self.sends.push(send),
-            // Of the answers, only that a run is begun depends on what is on disk.
-            Effect::Reply { request, reply: reply @ Reply::Begun(_) } => {
+            // Of the answers, these two depend on what is on disk.
+            Effect::Reply { request, reply: reply @ (Reply::Begun(_) | Reply::Switched(_)) } => {
                 self.replies.push((request, reply));
             }
             Effect::Reply { .. }
             | Effect::ReadEvent(_)
             | Effect::UnknownWord { .. }
-            | Effect::Withheld { .. } => return Some(effect),
+            | Effect::Withheld { .. }
+            | Effect::Silenced { .. } => return Some(effect),
         }
         None
     }
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_refusal_waits_for_nothing() {
         let mut turns = Turns::default();
-        for reply in [Reply::UnknownPipeline, Reply::Active, Reply::NotSaved] {
+        for reply in [Reply::UnknownPipeline(String::new()), Reply::Active, Reply::NotSaved] {
             let effect = Effect::Reply { request: 1, reply };
             assert!(turns.gathering().add(effect).is_some());
         }
