@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::board::{Board, Snapshot};
 use crate::config::{Account, Config};
-use crate::driver::{self, Clock, Parts};
+use crate::driver::{self, Clock, Parts, Saving};
 use crate::engine::Engine;
 use crate::harness::{self, Client};
 use crate::metrics::{self, Loop, Own};
@@ -52,6 +52,8 @@ pub struct Setup {
     pub telemetry_path: String,
     /// Whether a pipeline may be triggered over HTTP.
     pub enable_trigger: bool,
+    /// Whether the config may be read again, and pipelines paused and resumed, over HTTP.
+    pub enable_lifecycle: bool,
     /// Whether everything is done but the triggering.
     pub dry_run: bool,
     /// Who wants to see each run that ends.
@@ -69,8 +71,10 @@ pub struct ServeOptions {
     pub listen_addresses: Vec<ListenAddress>,
     /// The path of the exposition.
     pub telemetry_path: String,
-    /// Whether a pipeline may be triggered over HTTP; only where every address is loopback.
+    /// Whether a pipeline may be triggered over HTTP.
     pub enable_trigger: bool,
+    /// Whether the config may be read again, and pipelines paused and resumed, over HTTP.
+    pub enable_lifecycle: bool,
     /// Whether everything is done but the triggering.
     pub dry_run: bool,
 }
@@ -91,6 +95,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         listeners,
         telemetry_path: options.telemetry_path,
         enable_trigger: options.enable_trigger,
+        enable_lifecycle: options.enable_lifecycle,
         dry_run: options.dry_run,
         ended: None,
     };
@@ -129,7 +134,7 @@ pub async fn run(
     let heartbeat = Arc::new(AtomicI64::new(clock.now().wall.0));
     // Alive from the first request on, which may come before the loop's first turn.
     let pulse = Arc::new(AtomicU64::new(driver::pulse_at(clock.now().mono)));
-    let (answers, saved) = mpsc::channel(16);
+    let (answers, saved) = mpsc::channel(1);
     let writer =
         Writer::start(store, config.storage.retention, driver::wall, heartbeat.clone(), answers)
             .context("cannot start the store's thread")?;
@@ -142,18 +147,19 @@ pub async fn run(
         render: shown.exposition(),
         ready: ready.clone(),
         telemetry_path: setup.telemetry_path,
-        trigger: setup.enable_trigger.then_some(requests),
+        driver: requests,
+        enable_trigger: setup.enable_trigger,
+        enable_lifecycle: setup.enable_lifecycle,
     };
+    let saving = Saving::new(writer, saved, ready, own.clone());
     let parts = Parts {
         engine,
         clock,
         board,
         own,
         clients,
-        writer,
-        saved,
+        saving,
         asks: incoming,
-        ready,
         pulse,
         ended: setup.ended,
     };

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use crate::config::{self, Config};
 use crate::model::{
-    AccountName, ActiveState, Fact, PipelineName, Restored, Run, RunId, RunResult, Wall,
+    AccountName, ActiveState, Fact, PipelineName, Restored, Run, RunId, RunResult, StoredPipeline,
+    Wall,
 };
 use crate::totals::{self, Cell, Entry, Key, Owner};
 
@@ -67,6 +68,10 @@ pub struct PipelineBoard {
     pub next: Option<Wall>,
     /// Whether the exporter is in a dry run.
     pub dry_run: bool,
+    /// Whether it is paused by hand.
+    pub held: bool,
+    /// Whether it is inside a maintenance window.
+    pub in_maintenance: bool,
 }
 
 /// What has happened to all pipelines of one account.
@@ -125,6 +130,9 @@ impl Board {
         for run in &restored.runs {
             self.keep(run);
         }
+        for row in &restored.pipelines {
+            self.take_row(row);
+        }
     }
 
     /// Takes note of a fact. Each is to be folded once.
@@ -143,7 +151,13 @@ impl Board {
                     Arc::make_mut(board).next = *at;
                 }
             }
-            Fact::Maintenance { .. } | Fact::Loaded(_) | Fact::Missed { .. } => {}
+            Fact::Maintenance { pipeline, inside } => {
+                if let Some(board) = self.pipelines.get_mut(pipeline) {
+                    Arc::make_mut(board).in_maintenance = *inside;
+                }
+            }
+            Fact::Loaded(row) => self.take_row(row),
+            Fact::Missed { .. } => {}
         }
     }
 
@@ -162,6 +176,12 @@ impl Board {
             Owner::Pipeline(name) => &mut Arc::make_mut(self.pipelines.get_mut(name)?).totals,
             Owner::Account(name) => &mut Arc::make_mut(self.accounts.get_mut(name)?).totals,
         })
+    }
+
+    fn take_row(&mut self, row: &StoredPipeline) {
+        if let Some(board) = self.pipelines.get_mut(&row.name) {
+            Arc::make_mut(board).held = row.held;
+        }
     }
 
     fn keep(&mut self, run: &Arc<Run>) {
@@ -183,6 +203,8 @@ impl PipelineBoard {
             newest_resolved: None,
             next: None,
             dry_run: false,
+            held: false,
+            in_maintenance: false,
         }
     }
 

@@ -26,8 +26,20 @@ const TICK: Duration = Duration::from_millis(1);
 pub struct Calendar {
     due: Option<DueTimes>,
     windows: Vec<Window>,
+    schedule: Option<Schedule>,
+    maintenance: Vec<Maintenance>,
     text: String,
 }
+
+/// The same due times, however they were written.
+impl PartialEq for Calendar {
+    fn eq(&self, other: &Self) -> bool {
+        self.schedule == other.schedule
+            && (self.schedule.is_none() || self.maintenance == other.maintenance)
+    }
+}
+
+impl Eq for Calendar {}
 
 #[derive(Clone, Debug)]
 struct Window {
@@ -71,6 +83,8 @@ impl Calendar {
         Self {
             due: schedule.map(|schedule| schedule.due_times(name)),
             windows: windows.iter().map(window).collect(),
+            schedule: schedule.cloned(),
+            maintenance: windows.to_vec(),
             text,
         }
     }

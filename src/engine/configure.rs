@@ -96,7 +96,7 @@ impl Engine {
         let name = &config.name;
         let new = PipelineState::new(config);
         let Some(old) = self.pipelines.get(name) else { return };
-        let edited = old.calendar.text() != new.calendar.text();
+        let edited = old.calendar != new.calendar;
         let moved = old.config.account != config.account;
         let resumed = old.config.paused && !config.paused && !old.held;
         let row = old.row(self.dry_run);

@@ -94,7 +94,8 @@ impl Engine {
         pipeline.held = stored.is_some_and(|stored| stored.held);
         let paused = pipeline.is_paused() || self.dry_run;
         let was_paused = stored.is_some_and(|stored| stored.paused || stored.held);
-        let same = stored.filter(|stored| stored.schedule == pipeline.calendar.text());
+        let same =
+            stored.filter(|stored| Calendar::read(name, &stored.schedule) == pipeline.calendar);
         match (stored, same) {
             // It went on as it was, and is to go on: the one case in which a due time may be sent.
             (_, Some(stored)) if !was_paused && !paused => {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod fact;
+mod listing;
 mod names;
 mod run;
 mod time;
@@ -17,6 +18,10 @@ pub use answer::{
     TriggerAnswer, WebhookVersion,
 };
 pub use fact::{Change, Durations, Fact, Mark, Restored, StoredPipeline};
+pub use listing::{
+    ExecutionAnswer, ExecutionFilter, ExecutionsAnswer, ExecutionsPage, ExecutionsQuery,
+    FoundTrigger, ListedExecution, LookupAnswer, Refusal, WebhookPath,
+};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
 pub use run::{ActiveState, Phase, ReportedStages, Run, Setback, Stage};
 pub use time::{LONGEST_DURATION, Mono, Now, Wall};
