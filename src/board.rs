@@ -4,17 +4,15 @@
 //! facts: the totals by [`totals::of`], the gauges from the few runs it keeps. Read back from the
 //! store it says what it would have said had the process never stopped.
 //!
-//! It refuses to know anything else: what happened is not judged here, nothing expires, and of
-//! pipelines and accounts that are not in the config it takes no notice (their totals go on in the
-//! store).
+//! It refuses to know anything else: what happened is not judged here, and nothing expires. What is
+//! not in the config is not shown, and counted on all the same, in case it comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::{self, Config};
 use crate::model::{
-    AccountName, ActiveState, Fact, PipelineName, Restored, Run, RunId, RunResult, StoredPipeline,
-    Wall,
+    AccountName, ActiveState, Fact, PipelineName, Restored, Run, RunId, RunResult, Wall,
 };
 use crate::totals::{self, Cell, Entry, Key, Owner};
 
@@ -31,7 +29,16 @@ pub type Totals = BTreeMap<Key, i64>;
 pub struct Board {
     pipelines: BTreeMap<PipelineName, Arc<PipelineBoard>>,
     accounts: BTreeMap<AccountName, Arc<AccountBoard>>,
+    /// Those of them that are in the config.
+    shown: Shown,
     waiting: u64,
+    dry_run: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shown {
+    pipelines: BTreeSet<PipelineName>,
+    accounts: BTreeSet<AccountName>,
 }
 
 /// What a board says at one moment. It shares what has not changed with the board and with other
@@ -98,19 +105,35 @@ impl Board {
     /// The board of a first start: every pipeline and account of `config`, and no past.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let pipelines = config.pipelines.iter().map(|pipeline| {
-            (pipeline.name.clone(), Arc::new(PipelineBoard::new(Arc::clone(pipeline))))
-        });
-        let accounts = config.accounts.keys().map(|name| {
-            let account = AccountBoard { name: name.clone(), totals: Totals::new() };
-            (name.clone(), Arc::new(account))
-        });
-        Self { pipelines: pipelines.collect(), accounts: accounts.collect(), waiting: 0 }
+        let mut board = Self {
+            pipelines: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            shown: Shown::default(),
+            waiting: 0,
+            dry_run: false,
+        };
+        board.configure(config);
+        board
+    }
+
+    /// Shows the pipelines and accounts of `config` from now on, with what has been counted of each.
+    pub fn configure(&mut self, config: &Config) {
+        for pipeline in &config.pipelines {
+            let dry_run = self.dry_run;
+            let board = self.pipeline(&pipeline.name);
+            (board.config, board.dry_run) = (Arc::clone(pipeline), dry_run);
+        }
+        for name in config.accounts.keys() {
+            self.account(name);
+        }
+        let pipelines = config.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
+        self.shown = Shown { pipelines, accounts: config.accounts.keys().cloned().collect() };
     }
 
     /// The same board, of an exporter in a dry run.
     #[must_use]
     pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
         for board in self.pipelines.values_mut() {
             Arc::make_mut(board).dry_run = true;
         }
@@ -123,40 +146,32 @@ impl Board {
     /// so by a fact.
     pub fn restore(&mut self, restored: &Restored) {
         for total in &restored.totals {
-            if let Some(totals) = self.totals_of(&total.owner) {
-                totals.insert(total.key, total.value);
-            }
+            self.totals_of(&total.owner).insert(total.key, total.value);
         }
         for run in &restored.runs {
-            self.keep(run);
+            self.pipeline(&run.pipeline).keep(run);
         }
         for row in &restored.pipelines {
-            self.take_row(row);
+            self.pipeline(&row.name).held = row.held;
         }
     }
 
     /// Takes note of a fact. Each is to be folded once.
     pub fn fold(&mut self, fact: &Fact) {
         for Entry { owner, key, op } in totals::of(fact) {
-            if let Some(totals) = self.totals_of(&owner) {
-                let value = totals.entry(key).or_default();
-                *value = op.apply(*value);
-            }
+            let value = self.totals_of(&owner).entry(key).or_default();
+            *value = op.apply(*value);
         }
         match fact {
-            Fact::Run { run, .. } => self.keep(run),
+            Fact::Run { run, .. } => self.pipeline(&run.pipeline).keep(run),
             Fact::Waiting(waiting) => self.waiting = *waiting,
             Fact::Next { pipeline, at } => {
-                if let Some(board) = self.pipelines.get_mut(pipeline) {
-                    Arc::make_mut(board).next = *at;
-                }
+                self.pipeline(pipeline).next = *at;
             }
             Fact::Maintenance { pipeline, inside } => {
-                if let Some(board) = self.pipelines.get_mut(pipeline) {
-                    Arc::make_mut(board).in_maintenance = *inside;
-                }
+                self.pipeline(pipeline).in_maintenance = *inside;
             }
-            Fact::Loaded(row) => self.take_row(row),
+            Fact::Loaded(row) => self.pipeline(&row.name).held = row.held,
             Fact::Missed { .. } => {}
         }
     }
@@ -165,30 +180,37 @@ impl Board {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
-            pipelines: self.pipelines.values().map(Arc::clone).collect(),
-            accounts: self.accounts.values().map(Arc::clone).collect(),
+            pipelines: shown(&self.pipelines, &self.shown.pipelines),
+            accounts: shown(&self.accounts, &self.shown.accounts),
             waiting: self.waiting,
         }
     }
 
-    fn totals_of(&mut self, owner: &Owner) -> Option<&mut Totals> {
-        Some(match owner {
-            Owner::Pipeline(name) => &mut Arc::make_mut(self.pipelines.get_mut(name)?).totals,
-            Owner::Account(name) => &mut Arc::make_mut(self.accounts.get_mut(name)?).totals,
-        })
-    }
-
-    fn take_row(&mut self, row: &StoredPipeline) {
-        if let Some(board) = self.pipelines.get_mut(&row.name) {
-            Arc::make_mut(board).held = row.held;
+    fn totals_of(&mut self, owner: &Owner) -> &mut Totals {
+        match owner {
+            Owner::Pipeline(name) => &mut self.pipeline(name).totals,
+            Owner::Account(name) => &mut self.account(name).totals,
         }
     }
 
-    fn keep(&mut self, run: &Arc<Run>) {
-        if let Some(board) = self.pipelines.get_mut(&run.pipeline) {
-            Arc::make_mut(board).keep(run);
-        }
+    fn pipeline(&mut self, name: &PipelineName) -> &mut PipelineBoard {
+        let board = self.pipelines.entry(name.clone()).or_insert_with(|| {
+            let nobodys = config::Pipeline::new(name.clone(), AccountName::new(""));
+            Arc::new(PipelineBoard::new(Arc::new(nobodys)))
+        });
+        Arc::make_mut(board)
     }
+
+    fn account(&mut self, name: &AccountName) -> &mut AccountBoard {
+        let board = self.accounts.entry(name.clone()).or_insert_with(|| {
+            Arc::new(AccountBoard { name: name.clone(), totals: Totals::new() })
+        });
+        Arc::make_mut(board)
+    }
+}
+
+fn shown<K: Ord, B>(boards: &BTreeMap<K, Arc<B>>, shown: &BTreeSet<K>) -> Vec<Arc<B>> {
+    boards.iter().filter(|(name, _)| shown.contains(*name)).map(|(_, b)| Arc::clone(b)).collect()
 }
 
 impl PipelineBoard {

@@ -376,6 +376,12 @@ impl Engine {
         self.accounts.get(account).and_then(AccountState::up)
     }
 
+    /// Whether there are runs of an account to be followed, or the config has it.
+    #[must_use]
+    pub fn follows(&self, account: &AccountName) -> bool {
+        self.accounts.contains_key(account)
+    }
+
     /// The records of the runs that are not over, in no particular order.
     pub fn active_runs(&self) -> impl Iterator<Item = &Run> {
         self.runs.values().map(|active| &active.run)
