@@ -9,10 +9,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::calendar::Calendar;
 use crate::config::{self, Config};
 use crate::model::{
-    AccountName, ActiveState, Fact, PipelineName, Restored, Run, RunId, RunResult, Wall,
+    AccountName, ActiveState, Change, Durations, Fact, PipelineName, Restored, Run, RunId,
+    RunResult, StoredPipeline, Wall,
 };
 use crate::totals::{self, Cell, Entry, Key, Owner};
 
@@ -20,6 +23,12 @@ use crate::totals::{self, Cell, Entry, Key, Owner};
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
+
+/// How many runs must have succeeded before one is typical.
+const FEWEST_RUNS: usize = 3;
+
+/// What a run is given where none is typical yet.
+const UNKNOWN_RUN: Duration = Duration::from_hours(1);
 
 /// The totals of one owner. What is not in it is 0.
 pub type Totals = BTreeMap<Key, i64>;
@@ -79,6 +88,12 @@ pub struct PipelineBoard {
     pub held: bool,
     /// Whether it is inside a maintenance window.
     pub in_maintenance: bool,
+    /// By when it should have succeeded again; none while it is paused and where it has no schedule.
+    pub success_expected_by: Option<Wall>,
+    calendar: Calendar,
+    /// The latest of when it was first loaded, last resumed, and had its schedule edited.
+    since: Option<Wall>,
+    durations: Durations,
 }
 
 /// What has happened to all pipelines of one account.
@@ -122,6 +137,8 @@ impl Board {
             let dry_run = self.dry_run;
             let board = self.pipeline(&pipeline.name);
             (board.config, board.dry_run) = (Arc::clone(pipeline), dry_run);
+            board.calendar = Calendar::of(pipeline);
+            board.expect();
         }
         for name in config.accounts.keys() {
             self.account(name);
@@ -135,7 +152,9 @@ impl Board {
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         for board in self.pipelines.values_mut() {
-            Arc::make_mut(board).dry_run = true;
+            let board = Arc::make_mut(board);
+            board.dry_run = true;
+            board.expect();
         }
         self
     }
@@ -148,11 +167,14 @@ impl Board {
         for total in &restored.totals {
             self.totals_of(&total.owner).insert(total.key, total.value);
         }
+        for durations in &restored.durations {
+            self.pipeline(&durations.pipeline).durations = durations.clone();
+        }
         for run in &restored.runs {
             self.pipeline(&run.pipeline).keep(run);
         }
         for row in &restored.pipelines {
-            self.pipeline(&row.name).held = row.held;
+            self.pipeline(&row.name).take(row);
         }
     }
 
@@ -163,7 +185,13 @@ impl Board {
             *value = op.apply(*value);
         }
         match fact {
-            Fact::Run { run, .. } => self.pipeline(&run.pipeline).keep(run),
+            Fact::Run { run, change, .. } => {
+                let board = self.pipeline(&run.pipeline);
+                board.keep(run);
+                if *change == Change::Finished {
+                    board.learn(run);
+                }
+            }
             Fact::Waiting(waiting) => self.waiting = *waiting,
             Fact::Next { pipeline, at } => {
                 self.pipeline(pipeline).next = *at;
@@ -171,7 +199,7 @@ impl Board {
             Fact::Maintenance { pipeline, inside } => {
                 self.pipeline(pipeline).in_maintenance = *inside;
             }
-            Fact::Loaded(row) => self.pipeline(&row.name).held = row.held,
+            Fact::Loaded(row) => self.pipeline(&row.name).take(row),
             Fact::Missed { .. } => {}
         }
     }
@@ -216,6 +244,10 @@ fn shown<K: Ord, B>(boards: &BTreeMap<K, Arc<B>>, shown: &BTreeSet<K>) -> Vec<Ar
 impl PipelineBoard {
     fn new(config: Arc<config::Pipeline>) -> Self {
         Self {
+            durations: Durations::of(config.name.clone()),
+            calendar: Calendar::of(&config),
+            since: None,
+            success_expected_by: None,
             config,
             totals: Totals::new(),
             active: BTreeMap::new(),
@@ -242,6 +274,42 @@ impl PipelineBoard {
             run.result.map(|_| run.end.or(run.ended).unwrap_or(run.begun))
         });
         replace(&mut self.newest_resolved, run, |run| run.resolved);
+    }
+
+    fn take(&mut self, row: &StoredPipeline) {
+        (self.held, self.since) = (row.held, Some(row.since));
+        self.expect();
+    }
+
+    /// A run has ended.
+    fn learn(&mut self, run: &Run) {
+        if let (Some(took), Some(result)) = (run.duration, run.result) {
+            self.durations.add(took, result);
+        }
+        self.expect();
+    }
+
+    /// Its second due time after the last success, or since there was something to expect, and time
+    /// for the run.
+    fn expect(&mut self) {
+        let paused = self.config.paused || self.held || self.dry_run;
+        let succeeded = Wall(self.total(Key::LastResult(RunResult::Success)));
+        let from = self.since.map(|since| since.max(succeeded)).filter(|_| !paused);
+        let first = from.and_then(|from| self.calendar.next_after(from));
+        let second = first.and_then(|first| self.calendar.next_after(first));
+        let room = self.typical_duration().map_or(UNKNOWN_RUN, |typical| typical * 2);
+        self.success_expected_by = second.map(|second| self.calendar.fires(second).after(room));
+    }
+
+    /// How long its runs take when they succeed: the median of the last 30; none before the third.
+    #[must_use]
+    pub fn typical_duration(&self) -> Option<Duration> {
+        let mut sorted: Vec<i64> = self.durations.succeeded.iter().copied().collect();
+        sorted.sort_unstable();
+        let middle = sorted.len() / 2;
+        let upper = *sorted.get(middle).filter(|_| sorted.len() >= FEWEST_RUNS)?;
+        let lower = if sorted.len() % 2 == 0 { *sorted.get(middle - 1)? } else { upper };
+        u64::try_from(lower.midpoint(upper)).ok().map(Duration::from_millis)
     }
 
     /// One of its totals.
