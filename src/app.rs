@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -98,18 +98,17 @@ fn reread(load: Load, storage: Storage) -> Reread {
     })
 }
 
-/// Has the config read again at each SIGHUP, for as long as there is a loop to do it.
-fn reload_at_hangup(requests: mpsc::Sender<Request>) -> anyhow::Result<()> {
-    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            let (reply, _) = oneshot::channel();
-            if requests.send(Request::Reload { reply }).await.is_err() {
-                return;
-            }
+/// Has the config read again at each SIGHUP. Never resolves.
+async fn reload_at_hangup(mut hangup: Option<Signal>, requests: mpsc::Sender<Request>) {
+    while let Some(hangup) = &mut hangup
+        && hangup.recv().await.is_some()
+    {
+        let (reply, _) = oneshot::channel();
+        if requests.send(Request::Reload { reply }).await.is_err() {
+            break;
         }
-    });
-    Ok(())
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Runs an exporter until `stop` resolves and what is under way has been saved.
@@ -160,9 +159,9 @@ pub async fn run(
         enable_lifecycle: setup.enable_lifecycle,
     };
     let load = setup.load;
-    if load.is_some() {
-        reload_at_hangup(requests.clone())?;
-    }
+    // Where there is nothing to read again it ends the process, as ever.
+    let hangup = load.is_some().then(|| signal(SignalKind::hangup())).transpose();
+    let hangup = hangup.context("cannot listen for SIGHUP")?;
     let reread = load.map(|load| reread(load, setup.config.storage.clone()));
     let saving = Saving::new(writer, saved, ready, own.clone());
     let parts = Parts {
@@ -177,7 +176,10 @@ pub async fn run(
         reread,
         ended: setup.ended,
     };
-    supervise(setup.listeners, site, parts, stop).await
+    tokio::select! {
+        ended = supervise(setup.listeners, site, parts, stop) => ended,
+        () = reload_at_hangup(hangup, requests) => Ok(()),
+    }
 }
 
 /// A client for each account.

@@ -308,7 +308,7 @@ impl PipelineBoard {
         sorted.sort_unstable();
         let middle = sorted.len() / 2;
         let upper = *sorted.get(middle).filter(|_| sorted.len() >= FEWEST_RUNS)?;
-        let lower = if sorted.len() % 2 == 0 { *sorted.get(middle - 1)? } else { upper };
+        let lower = if sorted.len().is_multiple_of(2) { *sorted.get(middle - 1)? } else { upper };
         u64::try_from(lower.midpoint(upper)).ok().map(Duration::from_millis)
     }
 

@@ -74,7 +74,7 @@ impl Calendar {
         let mut text = schedule.map(ToString::to_string).unwrap_or_default();
         for window in windows.iter().filter(|_| schedule.is_some()) {
             let millis = window.duration.as_millis();
-            text.push_str(&format!("{WINDOW}{}{LASTS}{millis}ms", window.begins));
+            text = format!("{text}{WINDOW}{}{LASTS}{millis}ms", window.begins);
         }
         let window = |window: &Maintenance| Window {
             begins: window.begins.due_times(name),

@@ -7,9 +7,9 @@ use crate::model::{Fact, Now, PipelineName};
 impl Engine {
     /// Leaves the named pipelines alone at their due times, or all where none is named. What is due
     /// and has not been sent is missed.
-    pub(super) fn pause(&mut self, named: &[String], now: Now) -> Reply {
-        let names = match self.named(named) {
-            Ok(names) => names,
+    pub(super) fn pause(&mut self, asked: &[String], now: Now) -> Reply {
+        let names = match self.named(asked) {
+            Ok(known) => known,
             Err(unknown) => return Reply::UnknownPipeline(unknown),
         };
         for name in &names {
@@ -29,9 +29,9 @@ impl Engine {
     }
 
     /// Takes them up again. What was due meanwhile was no due time.
-    pub(super) fn resume(&mut self, named: &[String], now: Now) -> Reply {
-        let names = match self.named(named) {
-            Ok(names) => names,
+    pub(super) fn resume(&mut self, asked: &[String], now: Now) -> Reply {
+        let names = match self.named(asked) {
+            Ok(known) => known,
             Err(unknown) => return Reply::UnknownPipeline(unknown),
         };
         for name in &names {

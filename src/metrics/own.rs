@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{LabelPair, MetricFamily};
 use prometheus::{
     CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     Opts, Registry,
@@ -175,10 +175,11 @@ impl Own {
     pub fn configured(&self, config: &Config) {
         for gauges in [&self.up, &self.rate_limit, &self.clock_skew] {
             let shown = gauges.collect();
-            let labels =
-                shown.iter().flat_map(MetricFamily::get_metric).flat_map(|m| m.get_label());
-            let gone =
-                labels.map(|label| label.value()).filter(|n| !config.accounts.contains_key(*n));
+            let labels = shown
+                .iter()
+                .flat_map(MetricFamily::get_metric)
+                .flat_map(prometheus::proto::Metric::get_label);
+            let gone = labels.map(LabelPair::value).filter(|n| !config.accounts.contains_key(*n));
             for name in gone {
                 // It was there just now.
                 let _ = gauges.remove_label_values(&[name]);
