@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Account;
-use crate::limiter::{Free, Limiter, Ticket};
+use crate::limiter::{Limiter, Ticket};
 use crate::model::{DetailsVersion, Mono, PipelineName, RunId, Wall};
 
 /// Calls that may be under way at once: enough for a fast Harness, and a bound on sockets for one
@@ -97,11 +97,7 @@ impl AccountState {
         }
         let fresh_at = if self.fresh.is_empty() { None } else { self.cap_free_at(now) };
         let wanted = if self.resends.is_empty() && self.reads.is_empty() { fresh_at? } else { now };
-        match self.limiter.free(now) {
-            Free::Now => Some(wanted),
-            Free::At(at) => Some(at.max(wanted)),
-            Free::AfterProbe => None,
-        }
+        Some(self.limiter.free_at(now).max(wanted))
     }
 
     /// When the caps let another run begin; `None` where it takes the end of a run.
@@ -139,7 +135,7 @@ impl AccountState {
     /// What may go now, and since when it has been waiting: triggers before reads, those whose run
     /// is begun already before new ones, and new ones by due time.
     pub(super) fn next(&mut self, now: Mono) -> Option<(Mono, Go)> {
-        if self.under_way >= MOST_UNDER_WAY || self.limiter.free(now) != Free::Now {
+        if self.under_way >= MOST_UNDER_WAY || self.limiter.free_at(now) > now {
             return None;
         }
         if let Some((since, run)) = self.resends.pop_first() {

@@ -14,7 +14,7 @@ use crate::model::{
     ActiveState, Answered, Change, DetailsVersion, EventAnswer, Mono, Now, Outcome, Phase, Reason,
     RunId, Setback, TriggerAnswer, WebhookVersion,
 };
-use crate::polling::{self, Pace};
+use crate::polling::{self, Pace, Sighting};
 use crate::run::{self, Sight};
 
 /// The first gap between attempts at a server that can't be reached, and the longest: short enough
@@ -42,6 +42,7 @@ fn verdict(setback: Setback) -> (Outcome, Reason) {
     match setback {
         Setback::Throttled => (Outcome::Rejected, Reason::RateLimited),
         Setback::NeverLeft => (Outcome::Unreachable, Reason::Unreachable),
+        Setback::NotSent => NOT_SENT,
         Setback::UnknownPath => (Outcome::Rejected, Reason::Rejected),
     }
 }
@@ -79,6 +80,9 @@ impl Engine {
             TriggerAnswer::NeverLeft { message } => {
                 self.set_back(id, Setback::NeverLeft, Some(message), now);
             }
+            TriggerAnswer::NotSent { message } => {
+                self.set_back(id, Setback::NotSent, Some(message), now);
+            }
             TriggerAnswer::Unknown { reason, message } => {
                 self.fail(id, (Outcome::Unconfirmed, reason), Some(message), now);
             }
@@ -109,9 +113,12 @@ impl Engine {
         let Some(active) = self.runs.get(id) else { return };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
         account.under_way = account.under_way.saturating_sub(1);
-        account.note_code(answered.code);
+        // Where no call was made, Harness is as it was.
+        if let Some(took) = answered.took {
+            account.note_code(answered.code);
+            account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(took)));
+        }
         account.skew = answered.skew.or(account.skew);
-        account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(answered.took)));
         if answered.code == Some(THROTTLED) {
             account.limiter.throttled(ticket, retry_after, now.mono);
         } else {
@@ -133,7 +140,10 @@ impl Engine {
         let run = Arc::new(active.run.clone());
         let deadline = active.start_deadline;
         // A paused limiter holds back what was throttled; a further wait would only add to it.
-        let again = if setback == Setback::NeverLeft { now.mono.after(retry) } else { now.mono };
+        let again = match setback {
+            Setback::NeverLeft | Setback::NotSent => now.mono.after(retry),
+            Setback::Throttled | Setback::UnknownPath => now.mono,
+        };
         self.timers.insert((again, Timer::Resend(id.clone())));
         self.timers.insert((deadline, Timer::StartDeadline(id.clone())));
         self.record(Change::Waiting, run, None);
@@ -228,6 +238,11 @@ impl Engine {
         let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
         let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
         let reading = run::read(&mut active.run, details, &sight);
+        let start = active.run.start.map(|start| now.mono_of(start));
+        active.started_at = active.started_at.or(start);
+        if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
+            pipeline.memory.note(active.run.duration);
+        }
         for (change, run) in reading.changes {
             self.record(change, run, None);
         }
@@ -255,13 +270,23 @@ impl Engine {
         if look.throttled {
             return self.read_at_once(id, now);
         }
-        let gap =
-            polling::gap(&active.rules.polling, active.since_sent(now.mono), pace(active, now));
-        let mut at = now.mono.after(gap);
+        let mut at = now.mono.after(self.gap(active, now));
         if deadline > now.mono {
             at = at.min(deadline);
         }
         self.timers.insert((at, Timer::Read(id.clone())));
+    }
+
+    /// How long to wait with the next look at a run.
+    fn gap(&self, active: &Active, now: Now) -> Duration {
+        let pipeline = self.pipelines.get(&active.run.pipeline);
+        let learned = pipeline.and_then(|pipeline| pipeline.memory.learned());
+        let sighting = Sighting {
+            since_sent: active.since_sent(now.mono),
+            known: active.started_at.map(|start| now.mono.since(start)).zip(learned),
+            pace: pace(active, now),
+        };
+        polling::gap(&active.rules.polling, &sighting)
     }
 
     fn give_up(&mut self, id: &RunId, now: Now) {

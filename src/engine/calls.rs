@@ -197,6 +197,7 @@ impl Active {
         Self {
             sent_at: anchor(run.sent),
             accepted_at: anchor(run.accepted),
+            started_at: run.start.map(|start| now.mono_of(start)),
             start_deadline: now.mono_at(deadline),
             rules: Rules::of(config.as_ref()),
             run,
@@ -213,5 +214,5 @@ impl Active {
     }
 }
 
-/// The reason of a run that was asked for and never sent.
+/// What a run comes to for which no call was ever made.
 pub(super) const NOT_SENT: (Outcome, Reason) = (Outcome::Unreachable, Reason::NotSent);

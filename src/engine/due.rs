@@ -8,6 +8,7 @@ use super::account::Job;
 use super::{Active, Effect, Engine, Reply, Timer};
 use crate::config::{Concurrency, Pipeline};
 use crate::model::{Change, Fact, Mark, MissedReason, Mono, Now, PipelineName, Run, RunId, Wall};
+use crate::polling::Memory;
 use crate::schedule::DueTimes;
 
 /// What the engine knows of a pipeline.
@@ -22,6 +23,8 @@ pub(super) struct PipelineState {
     pub(super) waiting: BTreeMap<Wall, Mono>,
     /// Its runs that are not over.
     pub(super) active: HashSet<RunId>,
+    /// How long its last runs took.
+    pub(super) memory: Memory,
 }
 
 impl PipelineState {
@@ -32,6 +35,7 @@ impl PipelineState {
             handled_until: Wall::default(),
             waiting: BTreeMap::new(),
             active: HashSet::new(),
+            memory: Memory::default(),
         }
     }
 

@@ -176,6 +176,8 @@ struct Active {
     rules: Rules,
     sent_at: Mono,
     accepted_at: Mono,
+    /// When the execution began, once Harness has said so.
+    started_at: Option<Mono>,
     start_deadline: Mono,
     /// Where the webhook was last sent to.
     version: WebhookVersion,
