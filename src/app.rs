@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::board::{Board, Snapshot};
 use crate::config::{Account, Config};
-use crate::driver::{self, Clock, Parts};
+use crate::driver::{self, Clock, Parts, Saving};
 use crate::engine::Engine;
 use crate::harness::{self, Client};
 use crate::metrics::{self, Loop, Own};
@@ -129,7 +129,7 @@ pub async fn run(
     let heartbeat = Arc::new(AtomicI64::new(clock.now().wall.0));
     // Alive from the first request on, which may come before the loop's first turn.
     let pulse = Arc::new(AtomicU64::new(driver::pulse_at(clock.now().mono)));
-    let (answers, saved) = mpsc::channel(16);
+    let (answers, saved) = mpsc::channel(1);
     let writer =
         Writer::start(store, config.storage.retention, driver::wall, heartbeat.clone(), answers)
             .context("cannot start the store's thread")?;
@@ -142,18 +142,18 @@ pub async fn run(
         render: shown.exposition(),
         ready: ready.clone(),
         telemetry_path: setup.telemetry_path,
-        trigger: setup.enable_trigger.then_some(requests),
+        driver: requests,
+        enable_trigger: setup.enable_trigger,
     };
+    let saving = Saving::new(writer, saved, ready, own.clone());
     let parts = Parts {
         engine,
         clock,
         board,
         own,
         clients,
-        writer,
-        saved,
+        saving,
         asks: incoming,
-        ready,
         pulse,
         ended: setup.ended,
     };

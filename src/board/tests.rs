@@ -148,10 +148,13 @@ impl History {
                 name: PipelineName::new("removed"),
                 schedule: String::new(),
                 paused: false,
+                held: false,
+                since: NOON,
                 mark: crate::model::Mark::default(),
             }],
             runs: runs.into_values().collect(),
             totals: totals.collect(),
+            durations: Vec::new(),
         }
     }
 

@@ -32,7 +32,7 @@ pub use self::parse::{Source, parse};
 pub use self::problem::{Place, Problem, Problems, Warning};
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
-use crate::model::{AccountName, PipelineName, RunResult, WebhookVersion};
+use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, WebhookVersion};
 use crate::schedule::Schedule;
 
 /// The account id of the shipped `config.yaml`, which stands for one's own. `serve` refuses it.
@@ -292,7 +292,7 @@ impl Default for MetricsOptions {
             stages: true,
             run_info: false,
             labels: Vec::new(),
-            duration_buckets: Arc::from(crate::totals::DURATION_BOUNDS),
+            duration_buckets: Arc::from(DURATION_BOUNDS),
         }
     }
 }

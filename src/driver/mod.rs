@@ -8,12 +8,13 @@
 mod calls;
 mod clock;
 mod follow;
+mod saving;
 mod telling;
 mod turns;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ use tokio::task::JoinError;
 use calls::{Answer, Calls};
 pub use clock::{Clock, wall};
 pub use follow::Follower;
-use turns::{Next, Turn, Turns};
+pub use saving::Saving;
+use turns::Turn;
 
 use crate::board::Board;
 use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
@@ -33,29 +35,18 @@ use crate::model::{
     AccountName, Answered, Change, EventAnswer, Fact, Mono, PipelineName, Run, RunId,
 };
 use crate::run::UnknownWord;
-use crate::store::{self, Batch, Writer};
-use crate::web::{TriggerReply, TriggerRequest};
+use crate::store;
+use crate::web::{ReloadReply, Request, SwitchReply, TriggerReply};
 
 /// How long the loop sleeps at most: often enough that a clock that was set is noticed soon, and
 /// that a loop which stands still can be told from one that has nothing to do.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
-/// How long after a failed save the next is tried.
-const SAVE_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
-/// How long what nobody waits for may gather before it is saved: a sync of the disk costs more than
-/// everything else about a run together.
-const GATHER: Duration = Duration::from_millis(50);
-
-/// How long a save may take before nothing new is let go: webhooks that wait for the disk would
-/// leave all at once, and break the limit of the second they leave in.
-const SLOW_SAVE: Duration = Duration::from_millis(250);
-
-/// How long after trouble with the store nothing new is let go.
-const CALM: Duration = Duration::from_secs(1);
-
 /// How many unknown words are remembered, to log each once.
 const MOST_WORDS: usize = 1000;
+
+/// How many may wait for their run to be on disk at once.
+const MOST_ASKS: usize = 512;
 
 /// What the driver works with.
 pub struct Parts {
@@ -69,14 +60,10 @@ pub struct Parts {
     pub own: Arc<Own>,
     /// One for each account.
     pub clients: BTreeMap<AccountName, Client>,
-    /// The store's thread.
-    pub writer: Writer,
-    /// What came of what it was handed.
-    pub saved: mpsc::Receiver<store::Answer>,
+    /// What saves what has happened.
+    pub saving: Saving,
     /// Requests from outside.
-    pub asks: mpsc::Receiver<TriggerRequest>,
-    /// Whether the store can be written.
-    pub ready: Arc<AtomicBool>,
+    pub asks: mpsc::Receiver<Request>,
     /// When the loop last turned, in milliseconds of the monotonic clock.
     pub pulse: Arc<AtomicU64>,
     /// Who wants to see each run that ends.
@@ -105,16 +92,9 @@ pub enum Error {
 
 struct Driver {
     parts: Parts,
-    turns: Turns,
     calls: Calls,
     asked: HashMap<u64, oneshot::Sender<TriggerReply>>,
     last_ask: u64,
-    /// Set while something gathers that nobody waits for: when to save it.
-    save_at: Option<tokio::time::Instant>,
-    /// Set while the engine is to let nothing go, because the store fails or is slow: until when.
-    held_until: Option<tokio::time::Instant>,
-    /// Set while the store can't be written: when to try again.
-    save_again: Option<tokio::time::Instant>,
     words: HashSet<String>,
     /// Accounts whose Harness refuses reads, which was said.
     refused: HashSet<AccountName>,
@@ -135,18 +115,14 @@ pub async fn run(mut parts: Parts, stop: impl Future<Output = ()>) -> Result<(),
     let mut driver = Driver {
         calls: Calls::new(std::mem::take(&mut parts.clients)),
         parts,
-        turns: Turns::default(),
         asked: HashMap::new(),
         last_ask: 0,
-        save_at: None,
-        held_until: None,
-        save_again: None,
         words: HashSet::new(),
         refused: HashSet::new(),
         stopping: false,
     };
     let ended = driver.work(stop).await;
-    let closed = driver.close().await;
+    let closed = driver.parts.saving.close().await;
     ended.and(closed)
 }
 
@@ -156,17 +132,17 @@ impl Driver {
         loop {
             self.turn()?;
             if self.stopping && self.calls.no_webhooks() {
-                if self.save_again.is_some() {
+                if self.parts.saving.fails() {
                     return Err(Error::NotSaved);
                 }
-                if self.turns.is_idle() {
+                if self.parts.saving.is_idle() {
                     return Ok(());
                 }
             }
             let sleep = tokio::time::sleep(self.sleep());
             tokio::select! {
                 () = &mut stop, if !self.stopping => self.stop(),
-                answer = self.parts.saved.recv() => self.saved(answer.ok_or(Error::StoreGone)?),
+                answer = self.parts.saving.answer() => self.saved(answer?),
                 Some(answer) = self.calls.next() => self.answered(answer?),
                 Some(ask) = self.parts.asks.recv() => self.ask(ask)?,
                 () = sleep => {}
@@ -174,18 +150,9 @@ impl Driver {
         }
     }
 
-    /// The store is closed before the process ends: what it leaves behind is one whole file.
-    async fn close(self) -> Result<(), Error> {
-        let writer = self.parts.writer;
-        match tokio::task::spawn_blocking(|| writer.finish()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Error::StoreGone),
-        }
-    }
-
     /// Everything that has happened by now, then what the time calls for, then all the effects.
     fn turn(&mut self) -> Result<(), Error> {
-        while let Ok(answer) = self.parts.saved.try_recv() {
+        while let Some(answer) = self.parts.saving.answer_now() {
             self.saved(answer);
         }
         while let Some(answer) = self.calls.try_next() {
@@ -194,13 +161,15 @@ impl Driver {
         while let Ok(ask) = self.parts.asks.try_recv() {
             self.ask(ask)?;
         }
-        self.mind_store();
         let now = self.parts.clock.now();
+        if let Some(writable) = self.parts.saving.may_let_go() {
+            self.parts.engine.handle(Input::StoreWritable { writable }, now);
+        }
         self.parts.engine.advance(now);
         self.parts.own.tick(Loop::Driver, now.wall);
         self.parts.pulse.store(pulse_at(now.mono), Ordering::Relaxed);
         for effect in self.parts.engine.effects() {
-            match self.turns.gathering().add(effect) {
+            match self.parts.saving.gathering().add(effect) {
                 Some(Effect::ReadEvent(read)) => self.read(read),
                 Some(Effect::Reply { request, reply }) => self.reply(request, reply),
                 Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
@@ -208,91 +177,21 @@ impl Driver {
                 _ => {}
             }
         }
-        self.hand_over()
+        for turn in self.parts.saving.hand_over(self.stopping)? {
+            self.release(turn);
+        }
+        Ok(())
     }
 
-    /// Hands what has gathered to the store, or releases what does not need it.
-    fn hand_over(&mut self) -> Result<(), Error> {
-        let now = tokio::time::Instant::now();
-        if self.save_again.is_some_and(|at| at > now) {
-            return Ok(());
-        }
-        if !self.turns.gathering().is_urgent()
-            && !self.turns.gathering().is_empty()
-            && !self.stopping
-        {
-            let at = *self.save_at.get_or_insert(now + GATHER);
-            if at > now {
-                return Ok(());
+    fn saved(&mut self, answer: store::Answer) {
+        match self.parts.saving.answered(answer) {
+            Ok(turn) => self.release(turn),
+            Err(failed) => {
+                for request in failed.refused {
+                    self.reply(request, Reply::NotSaved);
+                }
+                self.parts.engine.handle(failed.told, self.parts.clock.now());
             }
-        }
-        self.save_at = None;
-        loop {
-            let next = match self.turns.next(now) {
-                Next::Wait if self.save_again.is_some() => self.turns.probe(now),
-                next => next,
-            };
-            match next {
-                Next::Wait => return Ok(()),
-                Next::Release(turn) => self.release(turn),
-                Next::Save(id, facts) => {
-                    let batch = Batch { id, facts };
-                    return self.parts.writer.save(batch).map_err(|_| Error::StoreGone);
-                }
-            }
-        }
-    }
-
-    fn saved(&mut self, (id, result): store::Answer) {
-        match result {
-            Ok(()) => {
-                self.parts.own.store_written();
-                if self.save_again.take().is_some() {
-                    tracing::info!("the store can be written again");
-                    self.parts.ready.store(true, Ordering::Relaxed);
-                }
-                if let Some(turn) = self.turns.saved(id) {
-                    self.release(turn);
-                }
-            }
-            Err(error) => {
-                self.parts.own.store_write_failed();
-                if self.save_again.is_none() {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::error!(
-                        error,
-                        "the store can't be written: nothing is triggered until it can"
-                    );
-                }
-                self.save_again = Some(tokio::time::Instant::now() + SAVE_AGAIN_AFTER);
-                self.parts.ready.store(false, Ordering::Relaxed);
-                self.hold();
-                if let Some(failed) = self.turns.failed(id) {
-                    for request in failed.refused {
-                        self.reply(request, Reply::NotSaved);
-                    }
-                    self.parts.engine.handle(failed.told, self.parts.clock.now());
-                }
-            }
-        }
-    }
-
-    /// Lets nothing new go while the store fails or is slow, and for a while after.
-    fn mind_store(&mut self) {
-        let now = tokio::time::Instant::now();
-        if self.turns.with_store_for(now) > SLOW_SAVE {
-            self.hold();
-        } else if self.save_again.is_none() && self.held_until.is_some_and(|until| until <= now) {
-            self.held_until = None;
-            let input = Input::StoreWritable { writable: true };
-            self.parts.engine.handle(input, self.parts.clock.now());
-        }
-    }
-
-    fn hold(&mut self) {
-        if self.held_until.replace(tokio::time::Instant::now() + CALM).is_none() {
-            let input = Input::StoreWritable { writable: false };
-            self.parts.engine.handle(input, self.parts.clock.now());
         }
     }
 
@@ -402,17 +301,32 @@ impl Driver {
         }
     }
 
-    fn ask(&mut self, ask: TriggerRequest) -> Result<(), Error> {
-        self.last_ask += 1;
-        let random = getrandom::u64().map_err(Error::Random)?;
-        self.asked.insert(self.last_ask, ask.reply);
-        let input = Input::Asked {
-            request: self.last_ask,
-            pipeline: ask.pipeline,
-            payload: ask.payload.map(Arc::from),
-            random,
-        };
-        self.parts.engine.handle(input, self.parts.clock.now());
+    /// Whoever asked may have gone, which changes nothing.
+    fn ask(&mut self, ask: Request) -> Result<(), Error> {
+        match ask {
+            // While the store fails, or too many wait for it, nobody is let wait in vain, and nothing
+            // gathers for them here.
+            Request::Trigger { reply, .. }
+                if self.parts.saving.fails() || self.asked.len() >= MOST_ASKS =>
+            {
+                let _ = reply.send(TriggerReply::StoreUnavailable);
+            }
+            Request::Trigger { pipeline, payload, reply } => {
+                self.last_ask += 1;
+                let random = getrandom::u64().map_err(Error::Random)?;
+                self.asked.insert(self.last_ask, reply);
+                let payload = payload.map(Arc::from);
+                let input = Input::Asked { request: self.last_ask, pipeline, payload, random };
+                self.parts.engine.handle(input, self.parts.clock.now());
+            }
+            Request::Pause { reply, .. } | Request::Resume { reply, .. } => {
+                let _ = reply.send(SwitchReply::NotSupported);
+            }
+            Request::Reload { reply } => {
+                let _ = reply.send(ReloadReply::NotSupported);
+            }
+            Request::Notified(_) => {}
+        }
         Ok(())
     }
 
@@ -426,13 +340,8 @@ impl Driver {
     fn sleep(&self) -> Duration {
         let now = self.parts.clock.now();
         let wake = self.parts.engine.wake_at(now).map(|at| at.since(now.mono));
-        let now = tokio::time::Instant::now();
-        let ours = [self.save_at, self.save_again, self.held_until];
-        // What is past waits for an answer, which wakes by itself.
-        let ours = ours.into_iter().flatten().filter(|at| *at > now).min();
-        let ours = ours.map(|at| at.saturating_duration_since(now));
-        let slow = self.turns.is_with_store().then_some(SLOW_SAVE);
-        [wake, ours, slow].into_iter().flatten().fold(LONGEST_SLEEP, Duration::min)
+        let sleep = self.parts.saving.sleep().min(LONGEST_SLEEP);
+        wake.map_or(sleep, |wake| wake.min(sleep))
     }
 
     fn unknown_word(&mut self, run: &RunId, word: UnknownWord) {

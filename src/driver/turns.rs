@@ -4,13 +4,17 @@
 //! triggers that are due together share one sync and a retry can never overtake what came after
 //! it. Only when a batch is on disk are its webhooks released and its facts shown.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::engine::{Effect, Input, Reply, SendTrigger};
-use crate::model::{Change, Fact, RunId};
+use crate::model::{Change, Fact, MissedReason, PipelineName, RunId};
+
+/// Fewer facts than this are not worth being condensed.
+const LEAST_CONDENSED: usize = 1_000;
 
 /// Things that belong together: saved in one transaction, released at once.
 #[derive(Debug, Default)]
@@ -21,6 +25,8 @@ pub(super) struct Turn {
     pub(super) sends: Vec<SendTrigger>,
     /// What is to be answered after that.
     pub(super) replies: Vec<(u64, Reply)>,
+    /// How many facts are enough to be condensed.
+    condense_at: usize,
 }
 
 impl Turn {
@@ -43,10 +49,46 @@ impl Turn {
         !self.facts.iter().all(derived)
     }
 
+    /// Adds a fact. However long a failing store lets them gather, there is no more than what the runs
+    /// under way have gone through and a few for each pipeline.
+    fn note(&mut self, fact: Fact) {
+        self.facts.push(fact);
+        if self.facts.len() >= self.condense_at {
+            self.condense();
+            self.condense_at = (self.facts.len() * 2).max(LEAST_CONDENSED);
+        }
+    }
+
+    /// Makes one of all due times that a pipeline has missed for one reason, and keeps of what can be
+    /// derived only the last. Each takes the place of the last of its kind.
+    fn condense(&mut self) {
+        let mut later: HashMap<Kind, usize> = HashMap::new();
+        let mut kept: Vec<Fact> = Vec::new();
+        for fact in std::mem::take(&mut self.facts).into_iter().rev() {
+            let Some(kind) = Kind::of(&fact) else {
+                kept.push(fact);
+                continue;
+            };
+            match later.entry(kind) {
+                Entry::Vacant(place) => {
+                    place.insert(kept.len());
+                    kept.push(fact);
+                }
+                Entry::Occupied(place) => {
+                    if let Some(later) = kept.get_mut(*place.get()) {
+                        absorb(later, &fact);
+                    }
+                }
+            }
+        }
+        kept.reverse();
+        self.facts = kept;
+    }
+
     /// Adds an effect, unless it is one that needs no saving: that comes back.
     pub(super) fn add(&mut self, effect: Effect) -> Option<Effect> {
         match effect {
-            Effect::Fact(fact) => self.facts.push(fact),
+            Effect::Fact(fact) => self.note(fact),
             Effect::SendTrigger(send) => self.sends.push(send),
             // Of the answers, only that a run is begun depends on what is on disk.
             Effect::Reply { request, reply: reply @ Reply::Begun(_) } => {
@@ -61,13 +103,40 @@ impl Turn {
     }
 }
 
+/// What facts of which only the last, or the sum, need be kept have in common.
+#[derive(PartialEq, Eq, Hash)]
+enum Kind {
+    Missed(PipelineName, MissedReason),
+    Waiting,
+    Next(PipelineName),
+}
+
+impl Kind {
+    fn of(fact: &Fact) -> Option<Self> {
+        match fact {
+            Fact::Missed { pipeline, reason, .. } => Some(Self::Missed(pipeline.clone(), *reason)),
+            Fact::Waiting(_) => Some(Self::Waiting),
+            Fact::Next { pipeline, .. } => Some(Self::Next(pipeline.clone())),
+            Fact::Run { .. } | Fact::Loaded(_) => None,
+        }
+    }
+}
+
+/// Lets `later` say what `earlier` said too; both are of one kind.
+fn absorb(later: &mut Fact, earlier: &Fact) {
+    if let (Fact::Missed { count, latest, .. }, Fact::Missed { count: before, latest: until, .. }) =
+        (later, earlier)
+    {
+        *count = count.saturating_add(*before);
+        *latest = (*latest).max(*until);
+    }
+}
+
 /// The batch with the store, and the one that gathers.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    with_store: Option<(u64, Turn)>,
-    handed_over: Option<Instant>,
+    with_store: Option<(Instant, Turn)>,
     gathering: Turn,
-    last_id: u64,
 }
 
 /// What to do next.
@@ -75,8 +144,8 @@ pub(super) struct Turns {
 pub(super) enum Next {
     /// Nothing: the store is at work, or there is nothing to save.
     Wait,
-    /// Have these facts saved, under this id.
-    Save(u64, Vec<Fact>),
+    /// Have these facts saved.
+    Save(Vec<Fact>),
     /// Release this: none of it needs the store.
     Release(Turn),
 }
@@ -109,7 +178,7 @@ impl Turns {
 
     /// For how long a batch has been with the store.
     pub(super) fn with_store_for(&self, now: Instant) -> Duration {
-        let since = self.handed_over.filter(|_| self.with_store.is_some());
+        let since = self.with_store.as_ref().map(|(since, _)| *since);
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
@@ -122,11 +191,9 @@ impl Turns {
         if !turn.is_saved() {
             return Next::Release(turn);
         }
-        self.last_id += 1;
         let facts = turn.facts.clone();
-        self.handed_over = Some(now);
-        self.with_store = Some((self.last_id, turn));
-        Next::Save(self.last_id, facts)
+        self.with_store = Some((now, turn));
+        Next::Save(facts)
     }
 
     /// Asks whether the store can be written at all, where there is nothing else to save.
@@ -134,22 +201,20 @@ impl Turns {
         if self.with_store.is_some() {
             return Next::Wait;
         }
-        self.last_id += 1;
-        self.handed_over = Some(now);
-        self.with_store = Some((self.last_id, Turn::default()));
-        Next::Save(self.last_id, Vec::new())
+        self.with_store = Some((now, Turn::default()));
+        Next::Save(Vec::new())
     }
 
     /// The batch is on disk: it may be released.
-    pub(super) fn saved(&mut self, id: u64) -> Option<Turn> {
-        self.with_store.take_if(|(with_store, _)| *with_store == id).map(|(_, turn)| turn)
+    pub(super) fn saved(&mut self) -> Turn {
+        self.with_store.take().map(|(_, turn)| turn).unwrap_or_default()
     }
 
     /// The batch is not on disk. What was about to begin or to be sent did not happen, which the
     /// engine must hear, and those who asked for it at once; the rest goes in front of what has
     /// gathered, to be tried again.
-    pub(super) fn failed(&mut self, id: u64) -> Option<Failed> {
-        let (_, mut turn) = self.with_store.take_if(|(with_store, _)| *with_store == id)?;
+    pub(super) fn failed(&mut self) -> Failed {
+        let mut turn = self.saved();
         let changed = |turn: &Turn, change: Change| -> Vec<RunId> {
             let runs = turn.facts.iter().filter_map(|fact| match fact {
                 Fact::Run { run, change: was, .. } if *was == change => Some(run.id.clone()),
@@ -173,11 +238,13 @@ impl Turns {
         self.gathering.sends.retain(|send| !never.contains(&send.run));
         let refused = turn.replies.drain(..).map(|(request, _)| request).collect();
         turn.sends.clear();
-        turn.facts.append(&mut self.gathering.facts);
+        for fact in self.gathering.facts.drain(..) {
+            turn.note(fact);
+        }
         turn.sends.append(&mut self.gathering.sends);
         turn.replies.append(&mut self.gathering.replies);
         self.gathering = turn;
-        Some(Failed { told: Input::NotSaved { begun, sending }, refused })
+        Failed { told: Input::NotSaved { begun, sending }, refused }
     }
 }
 
@@ -187,7 +254,7 @@ mod tests {
 
     use super::*;
     use crate::board::fixtures::{NOON, pipeline, run};
-    use crate::model::{Run, WebhookVersion};
+    use crate::model::{Mark, Run, Wall, WebhookVersion};
 
     fn fact(run: &Run, change: Change) -> Effect {
         Effect::Fact(Fact::Run { run: Arc::new(run.clone()), change, mark: None })
@@ -210,9 +277,9 @@ mod tests {
         }
     }
 
-    fn hand_over(turns: &mut Turns) -> (u64, usize) {
+    fn hand_over(turns: &mut Turns) -> usize {
         match turns.next(Instant::now()) {
-            Next::Save(id, facts) => (id, facts.len()),
+            Next::Save(facts) => facts.len(),
             other => panic!("{other:?}"),
         }
     }
@@ -223,18 +290,55 @@ mod tests {
         let mut turns = Turns::default();
         let begun = Effect::Reply { request: 7, reply: Reply::Begun(never.id.clone()) };
         add(&mut turns, [fact(&never, Change::Begun), begun, fact(&other, Change::Progress)]);
-        let (batch, _) = hand_over(&mut turns);
+        hand_over(&mut turns);
         add(&mut turns, [fact(&never, Change::Sending), send(&never)]);
         add(&mut turns, [fact(&other, Change::Sending), send(&other)]);
 
-        let failed = turns.failed(batch).unwrap();
+        let failed = turns.failed();
         assert_eq!(failed.refused, [7]);
         let Input::NotSaved { begun, sending } = failed.told else { panic!("{failed:?}") };
         assert_eq!((begun, sending), (vec![never.id.clone()], Vec::new()));
-        let (batch, facts) = hand_over(&mut turns);
-        let turn = turns.saved(batch).unwrap();
+        let facts = hand_over(&mut turns);
+        let turn = turns.saved();
         let sent: Vec<_> = turn.sends.iter().map(|send| &send.run).collect();
         assert_eq!((facts, sent, turn.replies.len()), (2, vec![&other.id], 0));
+    }
+
+    /// As many due times as a pipeline may miss while the disk is full.
+    #[test]
+    fn what_is_missed_while_the_store_fails_is_a_few_facts() {
+        let name = |number| PipelineName::new(["a", "b", "c"][number % 3]);
+        let missed = |number: usize| {
+            let at = Wall(i64::try_from(number).unwrap());
+            Effect::Fact(Fact::Missed {
+                pipeline: name(number),
+                reason: MissedReason::StoreUnavailable,
+                count: 2,
+                latest: at,
+                mark: Mark { handled_until: at, owed: Vec::new() },
+            })
+        };
+        let active = run("default", "a", NOON);
+        let mut turns = Turns::default();
+        for number in 0..30_000 {
+            add(&mut turns, [missed(number), Effect::Fact(Fact::Waiting(number as u64))]);
+            if number % 10_000 == 0 {
+                add(&mut turns, [fact(&active, Change::Progress)]);
+                hand_over(&mut turns);
+                assert!(turns.failed().refused.is_empty());
+            }
+            assert!(turns.gathering().facts.len() <= LEAST_CONDENSED);
+        }
+        turns.gathering().condense();
+        let facts = &turns.gathering().facts;
+        let of_run = facts.iter().filter(|fact| matches!(fact, Fact::Run { .. })).count();
+        assert_eq!((facts.len(), of_run), (7, 3));
+        for fact in facts {
+            if let Fact::Missed { count, latest, mark, pipeline, .. } = fact {
+                assert_eq!((*count, *latest), (20_000, mark.handled_until));
+                assert!(latest.0 >= 29_997 && *pipeline == name(latest.0.try_into().unwrap()));
+            }
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::{Active, Effect, Engine, ReadEvent, Rules, SendTrigger, Timer};
 use crate::config::{Pipeline, Webhook};
 use crate::limiter::Ticket;
 use crate::model::{
-    AccountName, Change, DetailsVersion, MissedReason, Mono, Now, Origin, Outcome, Phase, Reason,
-    Run, RunId, Wall, WebhookVersion,
+    AccountName, Change, DetailsVersion, MissedReason, Mono, Now, Origin, Outcome, Phase,
+    PipelineName, Reason, Run, RunId, Wall, WebhookVersion,
 };
 
 /// A call under way.
@@ -30,7 +30,7 @@ impl Engine {
             {
                 let waited = now.mono.since(since);
                 match go {
-                    Go::Begin(place, due) => self.begin(place, due, waited, now),
+                    Go::Begin(name, due) => self.begin(&name, due, waited, now),
                     Go::Send(run) => self.send(&run, waited, now),
                     Go::Read(run) => self.look(&run, waited, now),
                 }
@@ -39,22 +39,23 @@ impl Engine {
     }
 
     /// Begins the run of a due time.
-    fn begin(&mut self, place: usize, due: Wall, waited: Duration, now: Now) {
-        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+    fn begin(&mut self, name: &PipelineName, due: Wall, waited: Duration, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         if pipeline.waiting.remove(&due).is_none() {
             return;
         }
         let config = pipeline.config.clone();
         if due.after(config.start_deadline) < now.wall {
-            return self.missed(place, MissedReason::Late, 1, due);
+            return self.missed(name, MissedReason::Late, 1, due);
         }
         let id = RunId::of_slot(&config.name, due, 1);
-        let mut active = Active::new(id.clone(), &config, place, now);
-        active.run.origin = Origin::Schedule;
-        active.run.due = Some(due);
-        active.start_deadline = now.mono_at(due.after(config.start_deadline));
+        let run = Run {
+            origin: Origin::Schedule,
+            due: Some(due),
+            ..Run::new(id.clone(), config.name.clone(), config.account.clone(), now.wall)
+        };
         pipeline.active.insert(id.clone());
-        self.runs.insert(id.clone(), active);
+        self.runs.insert(id.clone(), Active::of(run, Some(config), now));
         self.dispatch(&id, Change::Begun, waited, now);
     }
 
@@ -83,17 +84,13 @@ impl Engine {
         active.version = match &config.webhook {
             Webhook::Token(_) => WebhookVersion::V3,
             Webhook::Fixed(version) | Webhook::Url { version, .. } => *version,
-            Webhook::Auto if account.prefers_v2 => WebhookVersion::V2,
-            Webhook::Auto => WebhookVersion::V1,
+            Webhook::Auto => account.webhook.next(),
         };
         let version = active.version;
         let run = Arc::new(active.run.clone());
         let due = run.due.filter(|_| change == Change::Begun);
         let payload = run.payload.clone().unwrap_or_else(|| config.payload.clone());
-        let mark = active
-            .place
-            .and_then(|place| self.pipelines.get(place))
-            .map(super::PipelineState::mark);
+        let mark = self.pipelines.get(&config.name).map(super::PipelineState::mark);
         self.record(change, run, mark.filter(|_| change == Change::Begun));
         self.effects.push(Effect::SendTrigger(SendTrigger {
             run: id.clone(),
@@ -111,7 +108,7 @@ impl Engine {
             return;
         };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
-        let version = account.details_version();
+        let version = account.details.next();
         active.call = Some(Call::Read(account.take(now.mono), version));
         self.effects.push(Effect::ReadEvent(ReadEvent {
             run: id.clone(),
@@ -125,10 +122,10 @@ impl Engine {
     /// The saving of a run's beginning failed, so it was not sent and has not begun.
     pub(super) fn never_begun(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.take_back(id, now) else { return };
-        let (place, due) = (active.place, active.run.due);
+        let (name, due) = (active.run.pipeline.clone(), active.run.due);
         self.retire(id);
-        if let (Some(place), Some(due)) = (place, due) {
-            self.missed(place, MissedReason::StoreUnavailable, 1, due);
+        if let Some(due) = due {
+            self.missed(&name, MissedReason::StoreUnavailable, 1, due);
         }
     }
 
@@ -168,8 +165,9 @@ impl Engine {
             let Some((at, timer)) = self.timers.pop_first() else { return };
             match timer {
                 Timer::Read(run) => {
+                    let gap = self.runs.get(&run).map_or(Duration::ZERO, |active| active.gap);
                     if let Some(account) = self.account_of(&run) {
-                        account.reads.insert((at, run));
+                        account.want_look(run, at, gap);
                     }
                 }
                 Timer::Resend(run) => {
@@ -178,7 +176,7 @@ impl Engine {
                     }
                 }
                 Timer::StartDeadline(run) => self.start_deadline(&run, now),
-                Timer::DueDeadline(place, due) => self.due_deadline(place, due, now),
+                Timer::DueDeadline(name, due) => self.due_deadline(&name, due, now),
             }
         }
     }
@@ -190,33 +188,8 @@ impl Engine {
 }
 
 impl Active {
-    /// A run of the pipeline at `place`, not sent yet.
-    pub(super) fn new(id: RunId, config: &Arc<Pipeline>, place: usize, now: Now) -> Self {
-        let run = Run::new(id, config.name.clone(), config.account.clone(), now.wall);
-        Self::of(run, Some(config.clone()), Some(place), now)
-    }
-
-    /// A run that somebody asked for.
-    pub(super) fn asked(
-        id: RunId,
-        config: &Arc<Pipeline>,
-        payload: Option<Arc<str>>,
-        place: usize,
-        now: Now,
-    ) -> Self {
-        let mut active = Self::new(id, config, place, now);
-        active.run.payload = payload;
-        active.start_deadline = now.mono.after(config.start_deadline);
-        active
-    }
-
     /// A run with its clocks set by its record.
-    pub(super) fn of(
-        run: Run,
-        config: Option<Arc<Pipeline>>,
-        place: Option<usize>,
-        now: Now,
-    ) -> Self {
+    pub(super) fn of(run: Run, config: Option<Arc<Pipeline>>, now: Now) -> Self {
         let anchor = |wall: Option<Wall>| wall.map_or(now.mono, |wall| now.mono_of(wall));
         let deadline = config
             .as_ref()
@@ -228,10 +201,10 @@ impl Active {
             start_deadline: now.mono_at(deadline),
             rules: Rules::of(config.as_ref()),
             run,
-            place,
             config,
             version: WebhookVersion::V1,
             attempts: 0,
+            gap: Duration::ZERO,
             call: None,
         }
     }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::account::Job;
-use super::{Effect, Engine, Reply, Timer};
+use super::{Active, Effect, Engine, Reply, Timer};
 use crate::config::{Concurrency, Pipeline};
-use crate::model::{Change, Fact, Mark, MissedReason, Mono, Now, RunId, Wall};
+use crate::model::{Change, Fact, Mark, MissedReason, Mono, Now, PipelineName, Run, RunId, Wall};
 use crate::polling::Memory;
 use crate::schedule::DueTimes;
 
@@ -52,29 +52,26 @@ impl PipelineState {
 
 impl Engine {
     pub(super) fn notice_due(&mut self, now: Now) {
-        while let Some((due, place)) = self.due.first().copied() {
-            if due > now.wall {
-                return;
-            }
-            self.due.pop_first();
-            self.pipeline_is_due(place, now);
-            self.await_next(place);
+        while self.due.first().is_some_and(|(due, _)| *due <= now.wall) {
+            let Some((_, name)) = self.due.pop_first() else { return };
+            self.pipeline_is_due(&name, now);
+            self.await_next(&name);
         }
     }
 
     /// Sets the clock to the next due time of a pipeline, and tells when that is.
-    pub(super) fn await_next(&mut self, place: usize) {
-        let Some(pipeline) = self.pipelines.get(place) else { return };
+    pub(super) fn await_next(&mut self, name: &PipelineName) {
+        let Some(pipeline) = self.pipelines.get(name) else { return };
         let due_times = pipeline.due_times.as_ref().filter(|_| !pipeline.config.paused);
         let at = due_times.and_then(|due_times| due_times.next_after(pipeline.handled_until));
-        self.due.extend(at.map(|at| (at, place)));
+        self.due.extend(at.map(|at| (at, name.clone())));
         let at = at.filter(|_| !self.dry_run);
-        let fact = Fact::Next { pipeline: pipeline.config.name.clone(), at };
+        let fact = Fact::Next { pipeline: name.clone(), at };
         self.effects.push(Effect::Fact(fact));
     }
 
-    fn pipeline_is_due(&mut self, place: usize, now: Now) {
-        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+    fn pipeline_is_due(&mut self, name: &PipelineName, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         let Some(due_times) = pipeline.due_times.clone() else { return };
         let from = pipeline.handled_until;
         let Some(newest) = due_times.last_at_or_before(now.wall).filter(|newest| *newest > from)
@@ -83,54 +80,66 @@ impl Engine {
         };
         if self.dry_run {
             pipeline.handled_until = newest;
-            let (pipeline, due) = (pipeline.config.name.clone(), Some(newest));
+            let (pipeline, due) = (name.clone(), Some(newest));
             return self.effects.push(Effect::Withheld { pipeline, due });
         }
-        self.drop_outdated(place, now);
+        self.drop_outdated(name, now);
         let older = due_times.count_between(from, newest).saturating_sub(1);
         // In this order, so that the mark saved with the older ones says that this one is owed.
-        self.take_due(place, newest, MissedReason::Late, now);
-        self.missed(place, MissedReason::Late, older, newest);
+        self.take_due(name, newest, MissedReason::Late, now);
+        self.missed(name, MissedReason::Late, older, newest);
     }
 
     /// Due times that waited when the wall clock was set on, or the machine fell asleep: their
     /// timers have not rung, and yet they are too old to be sent.
-    fn drop_outdated(&mut self, place: usize, now: Now) {
-        while let Some(pipeline) = self.pipelines.get_mut(place)
+    fn drop_outdated(&mut self, name: &PipelineName, now: Now) {
+        while let Some(pipeline) = self.pipelines.get_mut(name)
             && let Some(first) = pipeline.waiting.first_entry()
             && first.key().after(pipeline.config.start_deadline) < now.wall
         {
             let (due, since) = first.remove_entry();
             if let Some(account) = self.accounts.get_mut(&pipeline.config.account) {
-                account.fresh.remove(&(due, since, Job::Due(place)));
+                account.fresh.remove(&(due, since, Job::Due(name.clone())));
             }
-            self.missed(place, MissedReason::Late, 1, due);
+            self.missed(name, MissedReason::Late, 1, due);
         }
     }
 
     /// Decides about one due time: too late (for `reason`), one too many, or to be sent.
-    pub(super) fn take_due(&mut self, place: usize, due: Wall, reason: MissedReason, now: Now) {
-        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+    pub(super) fn take_due(
+        &mut self,
+        name: &PipelineName,
+        due: Wall,
+        reason: MissedReason,
+        now: Now,
+    ) {
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         pipeline.handled_until = pipeline.handled_until.max(due);
         let deadline = due.after(pipeline.config.start_deadline);
         if deadline < now.wall {
-            return self.missed(place, reason, 1, due);
+            return self.missed(name, reason, 1, due);
         }
         if pipeline.is_taken() {
-            return self.missed(place, MissedReason::StillRunning, 1, due);
+            return self.missed(name, MissedReason::StillRunning, 1, due);
         }
         pipeline.waiting.insert(due, now.mono);
         let account = pipeline.config.account.clone();
         if let Some(account) = self.accounts.get_mut(&account) {
-            account.fresh.insert((due, now.mono, Job::Due(place)));
+            account.fresh.insert((due, now.mono, Job::Due(name.clone())));
         }
-        self.timers.insert((now.mono_at(deadline), Timer::DueDeadline(place, due)));
+        self.timers.insert((now.mono_at(deadline), Timer::DueDeadline(name.clone(), due)));
     }
 
-    pub(super) fn missed(&mut self, place: usize, reason: MissedReason, count: u64, latest: Wall) {
-        let Some(pipeline) = self.pipelines.get(place).filter(|_| count > 0) else { return };
+    pub(super) fn missed(
+        &mut self,
+        name: &PipelineName,
+        reason: MissedReason,
+        count: u64,
+        latest: Wall,
+    ) {
+        let Some(pipeline) = self.pipelines.get(name).filter(|_| count > 0) else { return };
         self.effects.push(Effect::Fact(Fact::Missed {
-            pipeline: pipeline.config.name.clone(),
+            pipeline: name.clone(),
             reason,
             count,
             latest,
@@ -139,19 +148,19 @@ impl Engine {
     }
 
     /// A due time has waited as long as it may.
-    pub(super) fn due_deadline(&mut self, place: usize, due: Wall, now: Now) {
-        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+    pub(super) fn due_deadline(&mut self, name: &PipelineName, due: Wall, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         let Some(since) = pipeline.waiting.remove(&due) else { return };
         let account = pipeline.config.account.clone();
         let Some(account) = self.accounts.get_mut(&account) else { return };
-        account.fresh.remove(&(due, since, Job::Due(place)));
+        account.fresh.remove(&(due, since, Job::Due(name.clone())));
         let capped = account.cap_free_at(now.mono).is_none_or(|at| at > now.mono);
         let reason = match (self.store_writable, capped) {
             (false, _) => MissedReason::StoreUnavailable,
             (true, true) => MissedReason::Limit,
             (true, false) => MissedReason::RateLimited,
         };
-        self.missed(place, reason, 1, due);
+        self.missed(name, reason, 1, due);
     }
 
     /// Somebody asks for a run now. It is begun by being saved, and sent when the limits allow.
@@ -162,8 +171,7 @@ impl Engine {
         random: u64,
         now: Now,
     ) -> Reply {
-        let Some(place) = self.places.get(name).copied() else { return Reply::UnknownPipeline };
-        let Some(pipeline) = self.pipelines.get_mut(place) else { return Reply::UnknownPipeline };
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return Reply::UnknownPipeline };
         if self.dry_run {
             return Reply::DryRun;
         }
@@ -176,8 +184,12 @@ impl Engine {
         }
         let config = pipeline.config.clone();
         let id = RunId::of_request(&config.name, random);
-        let active = super::Active::asked(id.clone(), &config, payload, place, now);
+        let run = Run {
+            payload,
+            ..Run::new(id.clone(), config.name.clone(), config.account.clone(), now.wall)
+        };
         pipeline.active.insert(id.clone());
+        let active = Active::of(run, Some(config.clone()), now);
         self.timers.insert((active.start_deadline, Timer::StartDeadline(id.clone())));
         if let Some(account) = self.accounts.get_mut(&config.account) {
             account.fresh.insert((now.wall, now.mono, Job::Run(id.clone())));

@@ -163,15 +163,13 @@ enum Timer {
     /// A run that has not been accepted by now has failed.
     StartDeadline(RunId),
     /// A due time that has not been sent by now is missed.
-    DueDeadline(usize, Wall),
+    DueDeadline(PipelineName, Wall),
 }
 
 /// A run that is not over, with the clocks that it lives by.
 #[derive(Clone, Debug)]
 struct Active {
     run: Run,
-    /// The pipeline's place, unless it is no longer in the config.
-    place: Option<usize>,
     /// What to send; none where the pipeline is no longer in the config.
     config: Option<Arc<Pipeline>>,
     /// By what rules it is followed.
@@ -185,6 +183,8 @@ struct Active {
     version: WebhookVersion,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
+    /// How long the next look was to wait.
+    gap: Duration,
     /// The call under way, if any.
     call: Option<calls::Call>,
 }
@@ -212,12 +212,11 @@ impl Rules {
 #[derive(Debug)]
 pub struct Engine {
     accounts: BTreeMap<AccountName, AccountState>,
-    pipelines: Vec<PipelineState>,
-    places: HashMap<PipelineName, usize>,
+    pipelines: BTreeMap<PipelineName, PipelineState>,
     runs: HashMap<RunId, Active>,
     timers: BTreeSet<(Mono, Timer)>,
     /// The next due time of each pipeline that has one.
-    due: BTreeSet<(Wall, usize)>,
+    due: BTreeSet<(Wall, PipelineName)>,
     effects: Vec<Effect>,
     waiting_told: Option<u64>,
     store_writable: bool,
@@ -233,12 +232,11 @@ impl Engine {
         let account = |(name, account): (&AccountName, &Arc<Account>)| {
             (name.clone(), AccountState::new(account.clone(), seed))
         };
-        let pipelines: Vec<_> = config.pipelines.iter().map(PipelineState::new).collect();
-        let places = pipelines.iter().enumerate().map(|(place, p)| (p.config.name.clone(), place));
+        let pipeline =
+            |pipeline: &Arc<Pipeline>| (pipeline.name.clone(), PipelineState::new(pipeline));
         Self {
             accounts: config.accounts.iter().map(account).collect(),
-            places: places.collect(),
-            pipelines,
+            pipelines: config.pipelines.iter().map(pipeline).collect(),
             runs: HashMap::new(),
             timers: BTreeSet::new(),
             due: BTreeSet::new(),
@@ -292,7 +290,7 @@ impl Engine {
         if !self.stopping && self.store_writable {
             self.let_go(now);
         }
-        let waiting = self.pipelines.iter().map(|pipeline| pipeline.waiting.len() as u64).sum();
+        let waiting = self.pipelines.values().map(|pipeline| pipeline.waiting.len() as u64).sum();
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
             self.effects.push(Effect::Fact(Fact::Waiting(waiting)));
@@ -342,7 +340,7 @@ impl Engine {
     /// A run is over: forget it here. What it was is in the facts.
     fn retire(&mut self, run: &RunId) {
         let Some(active) = self.runs.remove(run) else { return };
-        if let Some(pipeline) = active.place.and_then(|place| self.pipelines.get_mut(place)) {
+        if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
             pipeline.active.remove(run);
         }
         if let Some(account) = self.accounts.get_mut(&active.run.account) {

@@ -4,35 +4,45 @@
 //! Every other open run goes on where it was. Of the due times that nobody was there for, the
 //! newest is sent if it is still within `start_deadline`; the others are missed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::account::Job;
 use super::{Active, Effect, Engine, Timer};
 use crate::model::{
-    Fact, Mark, MissedReason, Now, Outcome, Phase, Reason, Restored, Run, StoredPipeline, Wall,
+    Fact, Mark, MissedReason, Now, Outcome, Phase, PipelineName, Reason, Restored, Run,
+    StoredPipeline, Wall,
 };
 use crate::schedule::Schedule;
 
 impl Engine {
     /// Takes up what a store holds. To be called once, before anything else.
     pub fn restore(&mut self, restored: &Restored, now: Now) {
+        if !restored.pipelines.is_empty() {
+            for account in self.accounts.values_mut() {
+                account.limiter.take_over(now.mono);
+            }
+        }
+        for durations in &restored.durations {
+            if let Some(pipeline) = self.pipelines.get_mut(&durations.pipeline) {
+                pipeline.memory.note(durations.finished.iter().copied());
+            }
+        }
         for run in restored.runs.iter().filter(|run| run.is_active()) {
             self.take_up(run, now);
         }
-        for place in 0..self.pipelines.len() {
-            let Some(name) = self.pipelines.get(place).map(|p| p.config.name.clone()) else {
-                return;
-            };
-            let stored = restored.pipelines.iter().find(|stored| stored.name == name);
-            self.catch_up(place, stored, now);
-            self.await_next(place);
+        let stored: HashMap<_, _> = restored.pipelines.iter().map(|row| (&row.name, row)).collect();
+        let names: Vec<PipelineName> = self.pipelines.keys().cloned().collect();
+        for name in names {
+            self.catch_up(&name, stored.get(&name).copied(), now);
+            self.await_next(&name);
         }
         self.forget_removed(restored, now);
     }
 
     fn take_up(&mut self, run: &Arc<Run>, now: Now) {
-        let place = self.places.get(&run.pipeline).copied();
-        let config = place.and_then(|place| self.pipelines.get(place)).map(|p| p.config.clone());
+        let config = self.pipelines.get(&run.pipeline).map(|pipeline| pipeline.config.clone());
         let mut run = Run::clone(run);
         if !self.accounts.contains_key(&run.account) {
             // Without an account there is no one to ask. The run stays open in the store.
@@ -40,8 +50,8 @@ impl Engine {
             run.account = config.account.clone();
         }
         let id = run.id.clone();
-        let active = Active::of(run, config, place, now);
-        if let Some(pipeline) = place.and_then(|place| self.pipelines.get_mut(place)) {
+        let active = Active::of(run, config, now);
+        if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
             pipeline.active.insert(id.clone());
         }
         let (phase, begun) = (active.run.phase, active.run.begun);
@@ -50,7 +60,10 @@ impl Engine {
         match phase {
             Phase::Due => account.fresh.insert((begun, now.mono, Job::Run(id.clone()))),
             Phase::Waiting => account.resends.insert((now.mono, id.clone())),
-            Phase::Accepted | Phase::Executing => account.reads.insert((now.mono, id.clone())),
+            Phase::Accepted | Phase::Executing => {
+                account.want_look(id.clone(), now.mono, Duration::ZERO);
+                true
+            }
             Phase::Sending | Phase::Ended => false,
         };
         if phase != Phase::Due {
@@ -69,8 +82,8 @@ impl Engine {
     }
 
     /// Settles the due times between a past life and now.
-    fn catch_up(&mut self, place: usize, stored: Option<&StoredPipeline>, now: Now) {
-        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+    fn catch_up(&mut self, name: &PipelineName, stored: Option<&StoredPipeline>, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         let schedule =
             pipeline.config.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
         let paused = pipeline.config.paused || self.dry_run;
@@ -79,47 +92,50 @@ impl Engine {
             // It went on as it was, and is to go on: the one case in which a due time may be sent.
             (_, Some(stored)) if !stored.paused && !paused => {
                 pipeline.handled_until = stored.mark.handled_until;
-                return self.send_newest(place, &stored.mark, now);
+                return self.send_newest(name, &stored.mark, now);
             }
             // It ran until the last life ended, by a schedule that may have been another.
-            (Some(stored), _) if !stored.paused => self.miss_all(place, stored, now),
+            (Some(stored), _) if !stored.paused => self.miss_all(name, stored, now),
             // Never heard of, or paused: there was no due time.
             _ => {}
         }
-        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         // The clock may have been set back: what was handled once stays handled.
         let handled = stored.map_or(pipeline.handled_until, |stored| stored.mark.handled_until);
         pipeline.handled_until = handled.max(now.wall);
+        let since = same.filter(|stored| !stored.paused || paused).map(|stored| stored.since);
         self.effects.push(Effect::Fact(Fact::Loaded(StoredPipeline {
-            name: pipeline.config.name.clone(),
+            name: name.clone(),
             schedule,
             paused,
+            held: false,
+            since: since.unwrap_or(now.wall),
             mark: pipeline.mark(),
         })));
     }
 
-    fn send_newest(&mut self, place: usize, mark: &Mark, now: Now) {
-        let Some(due_times) = self.pipelines.get(place).and_then(|p| p.due_times.clone()) else {
+    fn send_newest(&mut self, name: &PipelineName, mark: &Mark, now: Now) {
+        let Some(due_times) = self.pipelines.get(name).and_then(|p| p.due_times.clone()) else {
             return;
         };
         let since = due_times.count_between(mark.handled_until, now.wall);
         let count = since.saturating_add(mark.owed.len() as u64);
         let newest = due_times.last_at_or_before(now.wall).filter(|_| since > 0);
         let Some(newest) = newest.or(mark.owed.iter().max().copied()) else { return };
-        self.take_due(place, newest, MissedReason::ExporterDown, now);
-        self.missed(place, MissedReason::ExporterDown, count.saturating_sub(1), newest);
+        self.take_due(name, newest, MissedReason::ExporterDown, now);
+        self.missed(name, MissedReason::ExporterDown, count.saturating_sub(1), newest);
     }
 
-    fn miss_all(&mut self, place: usize, stored: &StoredPipeline, now: Now) {
-        let Some(pipeline) = self.pipelines.get_mut(place) else { return };
+    fn miss_all(&mut self, name: &PipelineName, stored: &StoredPipeline, now: Now) {
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         pipeline.handled_until = now.wall.max(stored.mark.handled_until);
-        self.missed(place, MissedReason::ExporterDown, overdue(stored, now.wall), now.wall);
+        self.missed(name, MissedReason::ExporterDown, overdue(stored, now.wall), now.wall);
     }
 
     /// Pipelines that are no longer in the config: should one come back, nothing is caught up.
     fn forget_removed(&mut self, restored: &Restored, now: Now) {
         for stored in &restored.pipelines {
-            if self.places.contains_key(&stored.name) || stored.paused {
+            if self.pipelines.contains_key(&stored.name) || stored.paused {
                 continue;
             }
             let handled_until = stored.mark.handled_until.max(now.wall);

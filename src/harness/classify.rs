@@ -4,11 +4,14 @@
 //! form and gateways answer with pages. A webhook is only called refused where Harness certainly
 //! did not act on it.
 
+mod listing;
+
 use std::time::Duration;
 
 use super::secret::Secrets;
 use super::wire::{self, Refusal, TriggerReply};
 use crate::model::{EventAnswer, Reason, TriggerAnswer};
+pub(super) use listing::{execution, executions, lookup};
 
 /// The code with which Harness says, under status 400, that it does not know a path.
 const UNKNOWN_PATH: &str = "RESOURCE_NOT_FOUND_EXCEPTION";

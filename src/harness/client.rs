@@ -14,10 +14,7 @@ use super::classify::{self, Body, Reply};
 use super::secret::{SecretError, Secrets};
 use super::timing::Stopwatch;
 use crate::config::{Account, Pipeline, RESERVED_HEADERS, Webhook};
-use crate::model::{
-    AccountName, Answered, DetailsVersion, EventAnswer, EventId, Reason, TriggerAnswer,
-    WebhookVersion,
-};
+use crate::model::{AccountName, Answered, Reason, TriggerAnswer, WebhookVersion};
 
 /// The largest body that is read, counted after decompression.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
@@ -135,28 +132,6 @@ impl Client {
             Err(message) => unanswered(TriggerAnswer::NeverLeft { message }, stopwatch),
         }
     }
-
-    /// Reads what became of an event.
-    pub async fn read_event(
-        &self,
-        version: DetailsVersion,
-        event: &EventId,
-    ) -> Answered<EventAnswer> {
-        let stopwatch = Stopwatch::start();
-        let sent = match self.inner.details(version, event) {
-            Ok(request) => self.inner.send(request, stopwatch).await,
-            Err(message) => Err(message),
-        };
-        match sent {
-            Ok((reply, skew)) => Answered {
-                answer: classify::event(&reply, &self.inner.secrets),
-                code: Some(reply.status),
-                skew,
-                took: stopwatch.elapsed(),
-            },
-            Err(message) => unanswered(EventAnswer::Failed { message }, stopwatch),
-        }
-    }
 }
 
 impl fmt::Debug for Client {
@@ -206,19 +181,6 @@ impl Inner {
         let (body, departure) = WebhookBody::new(payload);
         *request.body_mut() = Some(reqwest::Body::wrap(body));
         Ok((request, departure))
-    }
-
-    fn details(&self, version: DetailsVersion, event: &EventId) -> Result<Request, String> {
-        let endpoint = match version {
-            DetailsVersion::V1 => "triggerExecutionDetails",
-            DetailsVersion::V2 => "triggerExecutionDetailsV2",
-        };
-        let path = ["gateway", "pipeline", "api", "webhook", endpoint, event.as_str()];
-        let mut url = self.url(&path);
-        url.query_pairs_mut().append_pair("accountIdentifier", &self.account_id);
-        let mut request = Request::new(Method::GET, url);
-        self.authorize(&mut request)?;
-        Ok(request)
     }
 
     /// Always on the account's own host: nothing of an answer ever becomes a URL.
@@ -357,6 +319,7 @@ fn explain(error: reqwest::Error, secrets: &Secrets) -> String {
     secrets.clean(&causes.join(": ")).to_lowercase()
 }
 
+mod reads;
 mod triggers;
 
 #[cfg(test)]

@@ -99,6 +99,13 @@ impl<T: Loose> Loose for Vec<T> {
     }
 }
 
+/// A list; none of anything else.
+impl<T: Loose> Loose for Option<Vec<T>> {
+    fn of_list<'de, A: SeqAccess<'de>>(items: A) -> Result<Self, A::Error> {
+        Vec::of_list(items).map(Some)
+    }
+}
+
 /// An object whose keys are not known; of anything else, the empty one.
 impl<T: Loose> Loose for HashMap<String, T> {
     fn of_object<'de, A: MapAccess<'de>>(mut fields: A) -> Result<Self, A::Error> {

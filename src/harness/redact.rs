@@ -62,6 +62,13 @@ pub(super) fn hide_tokens(text: &str) -> String {
     hidden
 }
 
+/// The token in the path of a v3 webhook, as it stands there.
+pub(super) fn token_in(path: &str) -> Option<&str> {
+    let (_, rest) = path.split_once("/custom/")?;
+    let (token, _) = rest.split_once("/v3")?;
+    (!token.is_empty() && !token.contains('/')).then_some(token)
+}
+
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.trim().chars() {

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::redact;
 use crate::config::SecretSource;
+use crate::model::WebhookPath;
 
 /// Far above any key or token; a device or a wrong file must not be read for ever.
 const LARGEST: u64 = 64 * 1024;
@@ -135,6 +136,13 @@ impl Secrets {
         let token = read_secret(source)?;
         self.lock().saw(&token);
         Ok(token)
+    }
+
+    /// A webhook's URL that Harness told: what in it may be a token is not to be repeated.
+    pub(super) fn saw_webhook(&self, webhook: &WebhookPath) {
+        if let Some(token) = redact::token_in(webhook.exposed()) {
+            self.lock().saw(&SecretString::from(token));
+        }
     }
 
     /// Text from outside, without any of these secrets; see [`redact::clean`].

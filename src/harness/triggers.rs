@@ -7,12 +7,12 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use url::Url;
+use url::{Position, Url};
 
 use super::redact;
 use super::secret::Secrets;
 use crate::config::{Account, Pipeline};
-use crate::model::AccountName;
+use crate::model::{AccountName, WebhookPath};
 
 /// A trigger as Harness tells of it.
 #[derive(Clone, Debug)]
@@ -44,6 +44,13 @@ impl WebhookUrl {
     #[must_use]
     pub fn redacted(&self) -> String {
         redact::hide_tokens(self.0.expose_secret())
+    }
+
+    /// Where on its host the webhook is.
+    #[must_use]
+    pub(super) fn path_and_query(&self) -> Option<WebhookPath> {
+        let url = Url::parse(self.exposed()).ok()?;
+        Some(WebhookPath::new(&url[Position::BeforePath..Position::AfterQuery]))
     }
 
     /// The URL as it is.

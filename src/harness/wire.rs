@@ -1,9 +1,10 @@
 //! Harness' JSON, as much of it as is used.
 //!
 //! Field names are Harness' own. Every field may be missing, null or of another type; whether what
-//! is left still makes an answer is said by [`trigger_reply`] and [`event_details`]. Statuses stay
+//! is left still makes an answer is said by the functions that read it, [`event_details`] and its like. Statuses stay
 //! text here: they are the core's to understand.
 
+mod executions;
 mod triggers;
 
 use std::collections::HashMap;
@@ -13,7 +14,8 @@ use serde::Deserialize;
 use super::lenient::{Any, Loose};
 use super::secret::Secrets;
 use crate::model::{EventDetails, EventId, ExecutionId, LayoutNode, Summary, Target, Wall};
-pub(super) use triggers::{page, trigger};
+pub(super) use executions::{Part, execution, executions};
+pub(super) use triggers::{found, page, trigger};
 
 /// What Harness puts in the place of an id when it could make nothing of a webhook.
 const UNRECOGNIZED: &str = "Unrecognized Webhook";
@@ -195,6 +197,11 @@ struct ExecutionDetails {
 #[serde(default, rename_all = "camelCase")]
 struct SummaryObject {
     plan_execution_id: Any<String>,
+    pipeline_identifier: Any<String>,
+    org_identifier: Any<String>,
+    project_identifier: Any<String>,
+    execution_trigger_info: Any<Option<Box<executions::TriggerInfo>>>,
+    created_at: Any<Option<i64>>,
     status: Any<String>,
     start_ts: Any<Option<i64>>,
     end_ts: Any<Option<i64>>,
@@ -238,10 +245,7 @@ struct Edges {
 impl Processing {
     /// All four identifiers, or none: they are null together where nothing matched.
     fn target(&self) -> Option<Target> {
-        let identifier = |Any(text): &Any<String>| {
-            let fits = !text.is_empty() && text.chars().count() <= LONGEST_IDENTIFIER;
-            (fits && !text.contains(char::is_control)).then(|| text.clone())
-        };
+        let identifier = |Any(text): &Any<String>| printable(text.clone());
         Some(Target {
             org: identifier(&self.org_identifier)?,
             project: identifier(&self.project_identifier)?,
@@ -293,6 +297,12 @@ impl LayoutObject {
             children: edges.current_node_children.0,
         }
     }
+}
+
+/// An identifier, unless it is too long for one or can't be printed.
+fn printable(text: String) -> Option<String> {
+    let fits = !text.is_empty() && text.chars().count() <= LONGEST_IDENTIFIER;
+    (fits && !text.contains(char::is_control)).then_some(text)
 }
 
 /// Harness counts milliseconds since 1970. Zero and less stand for "not yet" in its own code.

@@ -6,13 +6,13 @@
 
 use super::catalogue::{Emit, Kind, Label, Metric, Number, Source, Value};
 use super::labels::{
-    ACTIVE_STATE, CAUSE, CONCURRENCY, FAILURE_TYPE, OUTCOME, PIPELINE_IDENTIFIER, REPORTED_STATE,
-    RESULT, SCHEDULE, STAGE, STAGE_STATE, STATUS, TIMEZONE, TRIGGER,
+    ACTIVE_STATE, CAUSE, CONCURRENCY, FAILURE_REASON, FAILURE_TYPE, OUTCOME, PIPELINE_IDENTIFIER,
+    REPORTED_STATE, RESULT, SCHEDULE, STAGE, STAGE_STATE, STATUS, TIMEZONE, TRIGGER,
 };
 use super::stages;
 use crate::board::PipelineBoard;
 use crate::model::{
-    ActiveState, FailureType, Outcome, PauseCause, Run, RunResult, StageState, Wall,
+    ActiveState, FailureType, Outcome, PauseCause, Phase, Run, RunResult, StageState, Wall,
 };
 use crate::schedule::Schedule;
 use crate::totals::Key;
@@ -39,6 +39,18 @@ pub(super) static FAMILIES: &[Metric] = &[
         |board, emit| {
             let outcome = board.newest.as_ref().map(|run| run.outcome);
             state_set(emit, (Outcome::ALL, Outcome::as_str), |value| outcome == Some(value));
+        },
+    ),
+    gauge(
+        "harness_pipeline_last_trigger_failure_reason",
+        "1 for the reason why the trigger of the run begun last failed, as one series. Absent where \
+         it did not fail.",
+        &[FAILURE_REASON],
+        |board, emit| {
+            let ended = board.newest.as_ref().filter(|run| run.phase == Phase::Ended);
+            if let Some(reason) = ended.and_then(|run| run.reason) {
+                emit(&[reason.as_str()], count(1));
+            }
         },
     ),
     gauge(

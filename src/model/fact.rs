@@ -1,9 +1,9 @@
 //! What has happened: the one stream that the store keeps, the board counts and the log tells.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{MissedReason, PipelineName, Run, Wall};
-use crate::totals::Total;
+use super::{MissedReason, PipelineName, Run, RunResult, Total, Wall};
 
 /// What a run's record has just gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +82,10 @@ pub struct StoredPipeline {
     pub schedule: String,
     /// Whether it was paused by the config.
     pub paused: bool,
+    /// Whether it is paused by hand.
+    pub held: bool,
+    /// The latest of when it was first loaded, last resumed, and had its schedule edited.
+    pub since: Wall,
     /// How far its due times have been dealt with.
     pub mark: Mark,
 }
@@ -96,4 +100,43 @@ pub struct Restored {
     pub runs: Vec<Arc<Run>>,
     /// Every total.
     pub totals: Vec<Total>,
+    /// How long the last runs of each pipeline took, where one has ended.
+    pub durations: Vec<Durations>,
+}
+
+/// How long the last finished runs of a pipeline took, in milliseconds, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Durations {
+    /// Whose.
+    pub pipeline: PipelineName,
+    /// Of those that ended with success, the last 30.
+    pub succeeded: VecDeque<i64>,
+    /// Of those that ended with any result, the last 30.
+    pub finished: VecDeque<i64>,
+}
+
+impl Durations {
+    /// How many of each are remembered.
+    pub const REMEMBERED: usize = 30;
+
+    /// Of a pipeline none of whose runs has ended.
+    #[must_use]
+    pub const fn of(pipeline: PipelineName) -> Self {
+        Self { pipeline, succeeded: VecDeque::new(), finished: VecDeque::new() }
+    }
+
+    /// Takes note of the next run that has ended; the oldest is forgotten.
+    pub fn add(&mut self, took: i64, result: RunResult) {
+        remember(&mut self.finished, took);
+        if result == RunResult::Success {
+            remember(&mut self.succeeded, took);
+        }
+    }
+}
+
+fn remember(durations: &mut VecDeque<i64>, took: i64) {
+    durations.push_back(took);
+    if durations.len() > Durations::REMEMBERED {
+        durations.pop_front();
+    }
 }

@@ -5,9 +5,11 @@
 
 mod answer;
 mod fact;
+mod listing;
 mod names;
 mod run;
 mod time;
+mod total;
 mod trigger_status;
 mod words;
 
@@ -15,10 +17,15 @@ pub use answer::{
     Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, Target,
     TriggerAnswer, WebhookVersion,
 };
-pub use fact::{Change, Fact, Mark, Restored, StoredPipeline};
+pub use fact::{Change, Durations, Fact, Mark, Restored, StoredPipeline};
+pub use listing::{
+    ExecutionAnswer, ExecutionFilter, ExecutionsAnswer, ExecutionsPage, ExecutionsQuery,
+    FoundTrigger, ListedExecution, LookupAnswer, Refusal, WebhookPath,
+};
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
 pub use run::{ActiveState, Phase, ReportedStages, Run, Setback, Stage};
 pub use time::{LONGEST_DURATION, Mono, Now, Wall};
+pub use total::{Cell, DURATION_BOUNDS, Key, Owner, Total, WAIT_BOUNDS};
 pub use trigger_status::{TriggerClass, TriggerStatus};
 pub use words::{
     FailureType, MissedReason, Origin, Outcome, PauseCause, Reason, RunResult, SlotResult,

@@ -7,16 +7,26 @@ use super::pipeline::TriggerKey;
 use super::plan::{Plan, is_final};
 use super::script::Script;
 
+/// Who started an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Starter {
+    /// A webhook that came with an API key: the run is its owner's.
+    WebhookWithKey,
+    /// A webhook without one.
+    WebhookAlone,
+    /// A person.
+    Hand,
+}
+
 /// One execution of a pipeline.
 #[derive(Debug)]
 pub struct Execution {
     pub(super) id: String,
     pub(super) account: String,
     pub(super) key: TriggerKey,
-    /// The event that started it.
+    /// The event that started it; empty where none did.
     pub(super) event: String,
-    /// Whether the webhook came with an API key: the run is then its owner's.
-    pub(super) with_key: bool,
+    pub(super) starter: Starter,
     /// Harness' `runSequence`.
     pub(super) number: u32,
     /// When it started.
@@ -44,7 +54,13 @@ impl Execution {
         &self.key.pipeline
     }
 
-    /// The id of the event that started it.
+    /// The identifier of the trigger that started it; empty where none did.
+    #[must_use]
+    pub fn trigger(&self) -> &str {
+        &self.key.trigger
+    }
+
+    /// The id of the event that started it; empty where none did.
     #[must_use]
     pub fn event(&self) -> &str {
         &self.event

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::clock::{Moment, millis};
-use super::execution::Execution;
-use super::pipeline::TriggerKey;
+use super::execution::{Execution, Starter};
+use super::pipeline::{Stage, TriggerKey};
 use super::plan::Plan;
 use super::script::{Processing, Script};
 use super::world::World;
@@ -184,23 +184,37 @@ impl World {
     }
 
     fn start(&mut self, waiting: Waiting, at: Moment) -> usize {
-        let stages = self.pipelines.get(&waiting.key).map(|pipeline| pipeline.stages.as_slice());
-        let plan = Plan::new(stages.unwrap_or_default(), &waiting.script.course);
         let event = self.history.events.get(waiting.event);
         let (event, account) =
             event.map(|event| (event.id.clone(), event.account.clone())).unwrap_or_default();
+        let starter =
+            if waiting.with_key { Starter::WebhookWithKey } else { Starter::WebhookAlone };
+        self.begin(Beginning { key: waiting.key, account, event, starter }, waiting.script, at)
+    }
+
+    /// Starts a pipeline without any trigger, and says the execution's id.
+    pub(super) fn start_by_hand(&mut self, now: Moment, key: TriggerKey) -> String {
+        let account = self.accounts.first().cloned().unwrap_or_default();
+        let beginning = Beginning { key, account, event: String::new(), starter: Starter::Hand };
+        let index = self.begin(beginning, Script::succeed(), now);
+        self.history.executions.get(index).map(|one| one.id.clone()).unwrap_or_default()
+    }
+
+    fn begin(&mut self, beginning: Beginning, script: Script, at: Moment) -> usize {
+        let Beginning { key, account, event, starter } = beginning;
+        let plan = Plan::new(self.stages_of(&key), &script.course);
         let index = self.history.executions.len();
         let execution = Execution {
             id: self.random.execution_id(),
             account,
-            number: self.history.number(&waiting.key),
-            key: waiting.key,
+            number: self.history.number(&key),
+            key,
             event,
-            with_key: waiting.with_key,
+            starter,
             started: at,
             date_offset: self.date_offset,
             plan,
-            script: waiting.script,
+            script,
             nodes: self.random.execution_id(),
             has_rollback_node: self.random.chance(0.25),
         };
@@ -208,4 +222,22 @@ impl World {
         self.history.executions.push(execution);
         index
     }
+
+    /// A pipeline has the same stages whatever starts it.
+    fn stages_of(&self, key: &TriggerKey) -> &[Stage] {
+        let same = |other: &TriggerKey| {
+            (&other.org, &other.project, &other.pipeline) == (&key.org, &key.project, &key.pipeline)
+        };
+        let sibling = || self.pipelines.iter().find(|(other, _)| same(other)).map(|(_, one)| one);
+        self.pipelines.get(key).or_else(sibling).map_or(&[], |pipeline| pipeline.stages.as_slice())
+    }
+}
+
+/// What is known of an execution when it begins.
+#[derive(Debug)]
+struct Beginning {
+    key: TriggerKey,
+    account: String,
+    event: String,
+    starter: Starter,
 }

@@ -37,4 +37,4 @@ pub use faults::{Answer, Delivery, Endpoint, Fault, Faults};
 pub use pipeline::{SimulatedPipeline, Stage};
 pub use script::Script;
 pub use server::Simulator;
-pub use world::{Received, World};
+pub use world::{FilterSupport, Received, World};

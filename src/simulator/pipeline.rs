@@ -14,6 +14,17 @@ pub(super) struct TriggerKey {
     pub(super) trigger: String,
 }
 
+impl TriggerKey {
+    pub(super) fn new(org: &str, project: &str, pipeline: &str, trigger: &str) -> Self {
+        Self {
+            org: org.to_owned(),
+            project: project.to_owned(),
+            pipeline: pipeline.to_owned(),
+            trigger: trigger.to_owned(),
+        }
+    }
+}
+
 /// A pipeline with one custom webhook trigger. By default: enabled, without a token, started
 /// without a key, one stage of a minute, an event processed after three seconds.
 #[derive(Debug)]

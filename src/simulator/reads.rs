@@ -10,7 +10,7 @@ use super::history::Event;
 use super::reply::Reply;
 use super::routes::{Asked, KeyUse, Route, required};
 use super::script::{Processing, merge};
-use super::world::World;
+use super::world::{FilterSupport, World};
 
 pub(super) const VIEW: &str = "core_pipeline_view";
 
@@ -141,6 +141,14 @@ impl World {
             }
         };
         let list = |name: &str| texts(wanted.get(name));
+        let known = |name: &str, support: FilterSupport| match support {
+            FilterSupport::Known => Ok(list(name)),
+            FilterSupport::Refused if wanted.get(name).is_some() => {
+                let message = format!("Unrecognized field \"{name}\"");
+                Err(Reply::invalid_request(&message, asked.correlation))
+            }
+            FilterSupport::Ignored | FilterSupport::Refused => Ok(BTreeSet::new()),
+        };
         let mut statuses = list("status");
         let asked_for = asked.call.query.iter().filter(|(name, _)| name == "status");
         statuses.extend(asked_for.map(|(_, status)| status.clone()));
@@ -148,8 +156,8 @@ impl World {
         pipelines.extend(asked.call.parameter("pipelineIdentifier").map(str::to_owned));
         let time = |name: &str| wanted.get("timeRange").and_then(|range| range.get(name)?.as_i64());
         Ok(Filter {
-            executions: list("planExecutionIds"),
-            triggers: list("triggerIdentifiers"),
+            executions: known("planExecutionIds", self.plan_execution_ids)?,
+            triggers: known("triggerIdentifiers", self.trigger_identifiers)?,
             pipelines,
             statuses,
             from: time("startTime").unwrap_or(i64::MIN),

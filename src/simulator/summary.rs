@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::clock::Moment;
-use super::execution::Execution;
+use super::execution::{Execution, Starter};
 use super::layout::Layout;
 use super::plan::{is_final, is_queued};
 use super::script::merge;
@@ -96,8 +96,21 @@ impl Execution {
     fn trigger_info(&self) -> Value {
         let key = &self.key;
         let reference = [&self.account, &key.org, &key.project, &key.trigger];
-        let (uuid, identifier) =
-            if self.with_key { ("serviceAccount", "exporter") } else { ("systemUser", "system") };
+        let (uuid, identifier) = match self.starter {
+            Starter::WebhookWithKey => ("serviceAccount", "exporter"),
+            Starter::WebhookAlone => ("systemUser", "system"),
+            Starter::Hand => {
+                return json!({
+                    "triggerType": "MANUAL",
+                    "triggeredBy": {
+                        "uuid": "person",
+                        "identifier": "Someone",
+                        "extraInfo": { "email": "someone@example.com" },
+                    },
+                    "isRerun": false,
+                });
+            }
+        };
         json!({
             "triggerType": "WEBHOOK_CUSTOM",
             "triggeredBy": {

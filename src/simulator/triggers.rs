@@ -33,12 +33,7 @@ impl<'a> Scope<'a> {
     }
 
     fn key(&self, trigger: &str) -> TriggerKey {
-        TriggerKey {
-            org: self.org.to_owned(),
-            project: self.project.to_owned(),
-            pipeline: self.pipeline.to_owned(),
-            trigger: trigger.to_owned(),
-        }
+        TriggerKey::new(self.org, self.project, self.pipeline, trigger)
     }
 }
 

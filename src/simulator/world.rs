@@ -9,9 +9,12 @@ use std::time::Duration;
 use super::clock::{Clock, Moment, millis};
 use super::execution::Execution;
 use super::faults::{Endpoint, Fault, Faults};
-use super::history::History;
+use super::history::{Accepted, History};
 use super::pipeline::{SimulatedPipeline, TriggerKey};
 use super::random::Random;
+
+/// The place of a webhook that somebody else sent.
+const NOT_IN_THE_LEDGER: usize = usize::MAX;
 
 /// A webhook as it was received, whatever was answered.
 #[derive(Clone, Debug)]
@@ -38,6 +41,18 @@ pub struct Received {
     pub execution: Option<String>,
 }
 
+/// What a Harness makes of a filter in the body of a list of executions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FilterSupport {
+    /// It heeds it.
+    #[default]
+    Known,
+    /// It does not know it, and lists as if it were not there.
+    Ignored,
+    /// It does not know it, and refuses the request.
+    Refused,
+}
+
 /// A Harness account, or several with the same pipelines, with all that is in it.
 #[derive(Debug)]
 pub struct World {
@@ -51,6 +66,10 @@ pub struct World {
     pub knows_v2_details: bool,
     /// Whether there is nothing but the v1 webhook and `triggerExecutionDetails`.
     pub seed_only: bool,
+    /// What becomes of `planExecutionIds` in a list of executions: versions before 2026 lack it.
+    pub plan_execution_ids: FilterSupport,
+    /// The same of `triggerIdentifiers`.
+    pub trigger_identifiers: FilterSupport,
     /// Harness' flag `CDS_AUTH_CHECK_IN_WEBHOOK_DETAILS_ENDPOINTS`: an event is read only with a key.
     pub details_require_key: bool,
     /// How far this Harness' clock is ahead of the machine's, in milliseconds.
@@ -82,6 +101,8 @@ impl World {
             keys_without_rights: BTreeSet::new(),
             knows_v2_details: true,
             seed_only: false,
+            plan_execution_ids: FilterSupport::Known,
+            trigger_identifiers: FilterSupport::Known,
             details_require_key: false,
             date_offset: 0,
             base_url: None,
@@ -109,13 +130,7 @@ impl World {
         pipeline: &str,
         trigger: &str,
     ) -> &mut SimulatedPipeline {
-        let key = TriggerKey {
-            org: org.to_owned(),
-            project: project.to_owned(),
-            pipeline: pipeline.to_owned(),
-            trigger: trigger.to_owned(),
-        };
-        self.pipelines.entry(key).or_default()
+        self.pipelines.entry(TriggerKey::new(org, project, pipeline, trigger)).or_default()
     }
 
     /// Lets so much simulated time pass at once. What becomes due in it is due now by the machine's
@@ -148,6 +163,27 @@ impl World {
     #[must_use]
     pub fn execution(&self, id: &str) -> Option<&Execution> {
         self.history.execution(id)
+    }
+
+    /// Somebody else sends this trigger's webhook: an event of which the ledger knows nothing, and
+    /// an execution in its time. Says the event's id.
+    pub fn triggered_by_others(&mut self, [org, project, pipeline, trigger]: [&str; 4]) -> String {
+        let now = self.settle();
+        let key = TriggerKey::new(org, project, pipeline, trigger);
+        let accepted = Accepted {
+            account: self.accounts.first().cloned().unwrap_or_default(),
+            matched: vec![key],
+            payload: "{}".to_owned(),
+            with_key: false,
+            received: NOT_IN_THE_LEDGER,
+        };
+        self.accept(now, accepted)
+    }
+
+    /// Somebody starts this pipeline by hand, without any trigger. Says the execution's id.
+    pub fn started_by_hand(&mut self, [org, project, pipeline]: [&str; 3]) -> String {
+        let now = self.settle();
+        self.start_by_hand(now, TriggerKey::new(org, project, pipeline, ""))
     }
 
     /// Forgets every event and execution, as Harness does when they are too old. The ledger stays.

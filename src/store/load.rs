@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rusqlite::Row;
 
-use crate::model::{AccountName, Mark, PipelineName, Restored, Run, StoredPipeline, Wall};
+use crate::model::{
+    AccountName, Durations, Mark, PipelineName, Restored, Run, RunResult, StoredPipeline, Wall,
+};
 use crate::totals::{Key, Owner, Total};
 
 use super::{Error, Store};
@@ -22,17 +24,24 @@ impl Store {
     /// # Errors
     /// Where the database can't be read, or holds a record that no version wrote.
     pub fn load(&self) -> Result<Restored, Error> {
-        Ok(Restored { pipelines: self.pipelines()?, runs: self.runs()?, totals: self.totals()? })
+        Ok(Restored {
+            pipelines: self.pipelines()?,
+            runs: self.runs()?,
+            totals: self.totals()?,
+            durations: self.durations()?,
+        })
     }
 
     fn pipelines(&self) -> Result<Vec<StoredPipeline>, Error> {
         let rows = self.rows(&self.sql.pipelines, |row| {
-            let owed: String = row.get(4)?;
+            let owed: String = row.get(6)?;
             let pipeline = StoredPipeline {
                 name: PipelineName::new(row.get_ref(0)?.as_str()?),
                 schedule: row.get(1)?,
                 paused: row.get(2)?,
-                mark: Mark { handled_until: Wall(row.get(3)?), owed: Vec::new() },
+                held: row.get(3)?,
+                since: Wall(row.get(4)?),
+                mark: Mark { handled_until: Wall(row.get(5)?), owed: Vec::new() },
             };
             Ok((pipeline, owed))
         })?;
@@ -73,6 +82,24 @@ impl Store {
             Ok(key.map(|key| Total { owner, key, value }))
         })?;
         Ok(rows.into_iter().flatten().collect())
+    }
+
+    fn durations(&self) -> Result<Vec<Durations>, Error> {
+        let rows = self.rows(&self.sql.durations, |row| {
+            let name = PipelineName::new(row.get_ref(0)?.as_str()?);
+            Ok((name, RunResult::from_label(row.get_ref(1)?.as_str()?), row.get(2)?))
+        })?;
+        let mut all: Vec<Durations> = Vec::new();
+        for (pipeline, result, took) in rows {
+            let Some(result) = result else { continue };
+            if all.last().is_none_or(|last| last.pipeline != pipeline) {
+                all.push(Durations::of(pipeline));
+            }
+            if let Some(durations) = all.last_mut() {
+                durations.add(took, result);
+            }
+        }
+        Ok(all)
     }
 
     fn rows<T>(

@@ -27,7 +27,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::model::RunId;
 
 pub use open::OpenError;
-pub use writer::{Answer, Batch, Refused, Writer};
+pub use writer::{Answer, Gone, Writer};
 
 /// An open store. There is at most one on a file, in all processes together.
 #[derive(Debug)]

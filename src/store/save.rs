@@ -3,7 +3,8 @@
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 
 use crate::model::{
-    ExecutionId, Fact, Mark, Phase, PipelineName, Reason, Run, StoredPipeline, Wall,
+    Change, ExecutionId, Fact, Mark, Phase, PipelineName, Reason, Run, RunResult, StoredPipeline,
+    Wall,
 };
 use crate::totals::{self, Entry, Op, Owner};
 
@@ -78,8 +79,12 @@ impl Store {
 fn save(connection: &Connection, sql: &Sql, fact: &Fact) -> Result<(), Stopped> {
     match fact {
         Fact::Loaded(pipeline) => save_pipeline(connection, sql, pipeline)?,
-        Fact::Run { run, mark, .. } => {
-            save_run(connection, sql, run)?;
+        Fact::Run { run, change, mark } => {
+            let text = if *change == Change::Begun { &sql.claim_run } else { &sql.save_run };
+            save_run(connection, text, run)?;
+            if !run.is_active() {
+                delete_surplus(connection, sql, run)?;
+            }
             if let Some(mark) = mark {
                 save_mark(connection, sql, &run.pipeline, mark)?;
             }
@@ -93,41 +98,43 @@ fn save(connection: &Connection, sql: &Sql, fact: &Fact) -> Result<(), Stopped> 
     Ok(())
 }
 
-fn save_run(connection: &Connection, sql: &Sql, run: &Run) -> Result<(), Stopped> {
+fn save_run(connection: &Connection, text: &str, run: &Run) -> Result<(), Stopped> {
     let body = serde_json::to_string(run).map_err(|source| {
         Stopped::Named(Error::Unwritable { what: format!("run {}", run.id), source })
     })?;
     let ended = (run.phase == Phase::Ended).then(|| run.ended.or(run.end).unwrap_or(run.begun));
     let finished = run.result.and_then(|_| run.end.or(ended));
     let bad = ended.map(|_| ended_badly(run));
-    let saved = connection.prepare_cached(&sql.save_run)?.execute(params![
+    let saved = connection.prepare_cached(text)?.execute(params![
         run.id.as_str(),
         run.pipeline.as_str(),
         run.due.map(millis),
         run.attempt,
-        phase_text(run.phase),
         millis(run.begun),
         run.execution.as_ref().map(ExecutionId::as_str),
         run.resolved.map(millis),
         finished.map(millis),
         ended.map(millis),
         bad,
+        run.result.map(RunResult::as_str),
+        run.duration.filter(|_| finished.is_some()),
         body,
     ]);
     match saved {
-        // The id was not the obstacle, for that is overwritten.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
             return Err(Stopped::Named(Error::AlreadyClaimed { run: run.id.clone() }));
         }
         saved => saved?,
     };
-    if let Some(bad) = bad {
-        connection.prepare_cached(&sql.delete_surplus)?.execute(params![
-            run.pipeline.as_str(),
-            bad,
-            KEPT_OF_A_KIND
-        ])?;
-    }
+    Ok(())
+}
+
+fn delete_surplus(connection: &Connection, sql: &Sql, run: &Run) -> Result<(), Stopped> {
+    connection.prepare_cached(&sql.delete_surplus)?.execute(params![
+        run.pipeline.as_str(),
+        ended_badly(run),
+        KEPT_OF_A_KIND
+    ])?;
     Ok(())
 }
 
@@ -148,6 +155,8 @@ fn save_pipeline(
         pipeline.name.as_str(),
         pipeline.schedule,
         pipeline.paused,
+        pipeline.held,
+        millis(pipeline.since),
         millis(pipeline.mark.handled_until),
         owed_text(&pipeline.name, &pipeline.mark)?,
     ])?;
@@ -189,17 +198,6 @@ fn carry(connection: &Connection, sql: &Sql, entry: &Entry) -> Result<(), Stoppe
     let value = entry.op.apply(0);
     connection.prepare_cached(text)?.execute(params![kind, owner, family, label, value])?;
     Ok(())
-}
-
-fn phase_text(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Due => "due",
-        Phase::Sending => "sending",
-        Phase::Waiting => "waiting",
-        Phase::Accepted => "accepted",
-        Phase::Executing => "executing",
-        Phase::Ended => "ended",
-    }
 }
 
 fn millis(instant: Wall) -> i64 {

@@ -4,25 +4,32 @@
 //! numbers names by where they first stand, so `$2 || $1` would be bound the wrong way round
 //! without an error; `?2` means the second there. [`Sql::for_sqlite`] rewrites them, once.
 
-const SAVE_RUN: &str = "
-    insert into runs (id, pipeline, due, attempt, phase, begun, execution, resolved, finished,
-        ended, bad, body)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-    on conflict (id) do update set phase = excluded.phase, execution = excluded.execution,
-        resolved = excluded.resolved, finished = excluded.finished, ended = excluded.ended,
-        bad = excluded.bad, body = excluded.body";
+use crate::model::Durations;
+
+/// Whoever inserts first has the due time and attempt; the second one's transaction fails.
+const CLAIM_RUN: &str = "
+    insert into runs (id, pipeline, due, attempt, begun, execution, resolved, finished, ended, bad,
+        result, duration, body)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
+/// What of a run changes after it was begun.
+const RUN_MOVED_ON: &str = "
+    on conflict (id) do update set execution = excluded.execution, resolved = excluded.resolved,
+        finished = excluded.finished, ended = excluded.ended, bad = excluded.bad,
+        result = excluded.result, duration = excluded.duration, body = excluded.body";
 
 const SAVE_PIPELINE: &str = "
-    insert into pipelines (name, schedule, paused, handled_until, owed)
-    values ($1, $2, $3, $4, $5)
+    insert into pipelines (name, schedule, paused, held, since, handled_until, owed)
+    values ($1, $2, $3, $4, $5, $6, $7)
     on conflict (name) do update set schedule = excluded.schedule, paused = excluded.paused,
-        handled_until = excluded.handled_until, owed = excluded.owed";
+        held = excluded.held, since = excluded.since, handled_until = excluded.handled_until,
+        owed = excluded.owed";
 
 /// A pipeline is loaded before anything happens to it; should it not have been, then this one has
 /// an empty schedule, and an edited schedule catches nothing up.
 const SAVE_MARK: &str = "
-    insert into pipelines (name, schedule, paused, handled_until, owed)
-    values ($1, '', 0, $2, $3)
+    insert into pipelines (name, schedule, paused, held, since, handled_until, owed)
+    values ($1, '', 0, 0, $2, $2, $3)
     on conflict (name) do update set handled_until = excluded.handled_until,
         owed = excluded.owed";
 
@@ -46,7 +53,8 @@ const RAISE_TOTAL: &str = "
     on conflict (owner_kind, owner, family, label) do update set value = case
         when excluded.value > totals.value then excluded.value else totals.value end";
 
-const PIPELINES: &str = "select name, schedule, paused, handled_until, owed from pipelines";
+const PIPELINES: &str = "
+    select name, schedule, paused, held, since, handled_until, owed from pipelines";
 
 const TOTALS: &str = "select owner_kind, owner, family, label, value from totals";
 
@@ -66,6 +74,7 @@ const SPOKEN_OF: [&str; 4] = [
 /// Every text that is used more than once, ready for SQLite.
 #[derive(Debug)]
 pub(super) struct Sql {
+    pub(super) claim_run: String,
     pub(super) save_run: String,
     pub(super) save_pipeline: String,
     pub(super) save_mark: String,
@@ -79,12 +88,14 @@ pub(super) struct Sql {
     pub(super) pipelines: String,
     pub(super) totals: String,
     pub(super) runs: String,
+    pub(super) durations: String,
 }
 
 impl Sql {
     pub(super) fn for_sqlite() -> Self {
         Self {
-            save_run: numbered(SAVE_RUN),
+            claim_run: numbered(CLAIM_RUN),
+            save_run: numbered(&format!("{CLAIM_RUN} {RUN_MOVED_ON}")),
             save_pipeline: numbered(SAVE_PIPELINE),
             save_mark: numbered(SAVE_MARK),
             add_to_total: numbered(ADD_TO_TOTAL),
@@ -95,6 +106,7 @@ impl Sql {
             pipelines: numbered(PIPELINES),
             totals: numbered(TOTALS),
             runs: numbered(&runs()),
+            durations: numbered(&durations()),
         }
     }
 }
@@ -135,8 +147,44 @@ fn delete_old() -> String {
     )
 }
 
+/// Of each pipeline the last finished runs and the last successful ones, oldest first. That is a few
+/// steps along one index for each, however long its history is.
+fn durations() -> String {
+    format!(
+        "with learned as materialized (
+            select pipeline, {} as finished_since, {} as succeeded_since
+            from (select name as pipeline from pipelines) as p)
+        select runs.pipeline, runs.result, runs.duration
+        from learned join runs on runs.pipeline = learned.pipeline
+        where runs.finished is not null and runs.duration is not null
+        and (runs.finished >= finished_since
+            or (runs.result = 'success' and runs.finished >= succeeded_since))
+        order by runs.pipeline, runs.finished, runs.id",
+        learned_since(""),
+        learned_since(SUCCEEDED)
+    )
+}
+
+const SUCCEEDED: &str = "and result = 'success'";
+
+/// When the oldest run ended from which is still learned how long the runs of `p.pipeline` take.
+fn learned_since(which: &str) -> String {
+    format!(
+        "coalesce((
+            select finished from runs
+            where pipeline = p.pipeline and finished is not null and duration is not null {which}
+            order by finished desc limit 1 offset {}), 0)",
+        Durations::REMEMBERED - 1
+    )
+}
+
+/// The last successful ones stay because a gauge says how long they took.
 fn nobody_speaks_of() -> String {
-    SPOKEN_OF.map(|run| format!("and p.id is distinct from {run}")).join(" ")
+    format!(
+        "{} and (p.result is distinct from 'success' or p.duration is null or p.finished < {})",
+        SPOKEN_OF.map(|run| format!("and p.id is distinct from {run}")).join(" "),
+        learned_since(SUCCEEDED)
+    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,42 +16,24 @@ use crate::model::{Fact, Wall};
 
 use super::{Error, Store};
 
-/// How many batches may wait. Whoever has more to save gathers it into the next one.
-const WAITING: usize = 16;
-
 /// How often the heart beats while there is nothing to do.
 const TICK: Duration = Duration::from_secs(5);
 
 /// How often old runs are looked for.
 const BETWEEN_PRUNES: Duration = Duration::from_hours(1);
 
-/// What is saved in one transaction. One without any fact asks whether the store can be written.
-#[derive(Debug)]
-pub struct Batch {
-    /// Comes back in the answer.
-    pub id: u64,
-    /// What has happened, in order.
-    pub facts: Vec<Fact>,
-}
+/// What came of a batch.
+pub type Answer = Result<(), Error>;
 
-/// The id of a batch, and what came of it.
-pub type Answer = (u64, Result<(), Error>);
-
-/// A batch that is not taken, and why; it comes back, for nothing may be dropped.
+/// The thread has ended.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// Too much waits already. There is room again after the next answer.
-    #[error("the store is behind")]
-    Full(Batch),
-    /// The thread has ended.
-    #[error("the store's thread has ended")]
-    Gone(Batch),
-}
+#[error("the store's thread has ended")]
+pub struct Gone;
 
 /// A handle on the thread. The channel of answers ends when the thread has, the store closed.
 #[derive(Debug)]
 pub struct Writer {
-    batches: SyncSender<Batch>,
+    batches: Sender<Vec<Fact>>,
     thread: JoinHandle<()>,
 }
 
@@ -69,22 +51,21 @@ impl Writer {
         heartbeat: Arc<AtomicI64>,
         answers: mpsc::Sender<Answer>,
     ) -> io::Result<Self> {
-        let (sender, batches) = sync_channel(WAITING);
+        let (sender, batches) = channel();
         let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
             Keeper { store, retention, clock, heartbeat }.work(&batches, &answers);
         })?;
         Ok(Self { batches: sender, thread })
     }
 
-    /// Hands over what is to be saved. Never waits.
+    /// Hands over what is to be saved in one transaction, and never waits; no fact at all asks whether
+    /// the store can be written. Each is answered, in order: whoever hands over the next one before
+    /// that lets it wait in memory.
     ///
     /// # Errors
-    /// Where it is not taken; the batch comes back.
-    pub fn save(&self, batch: Batch) -> Result<(), Refused> {
-        self.batches.try_send(batch).map_err(|error| match error {
-            TrySendError::Full(batch) => Refused::Full(batch),
-            TrySendError::Disconnected(batch) => Refused::Gone(batch),
-        })
+    /// Where the thread has ended.
+    pub fn save(&self, facts: Vec<Fact>) -> Result<(), Gone> {
+        self.batches.send(facts).map_err(|_| Gone)
     }
 
     /// Lets the thread finish what it was handed, close the store and end, and waits for that. The
@@ -108,7 +89,7 @@ struct Keeper<C> {
 
 impl<C: Fn() -> Wall> Keeper<C> {
     /// Ends, with the store closed, when nobody hands over batches or reads answers any more.
-    fn work(mut self, batches: &Receiver<Batch>, answers: &mpsc::Sender<Answer>) {
+    fn work(mut self, batches: &Receiver<Vec<Fact>>, answers: &mpsc::Sender<Answer>) {
         let mut prune_at = self.beat();
         loop {
             let now = self.beat();
@@ -116,8 +97,8 @@ impl<C: Fn() -> Wall> Keeper<C> {
             let prune_due = now >= prune_at || now.after(BETWEEN_PRUNES) < prune_at;
             let wait = if prune_due { Duration::ZERO } else { TICK };
             match batches.recv_timeout(wait) {
-                Ok(batch) => {
-                    let answer = (batch.id, self.save(&batch.facts));
+                Ok(facts) => {
+                    let answer = self.save(&facts);
                     self.beat();
                     if answers.blocking_send(answer).is_err() {
                         return;

@@ -12,6 +12,7 @@ mod page;
 mod patience;
 mod rendering;
 mod reply;
+mod request;
 mod routes;
 mod trigger;
 
@@ -20,12 +21,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 pub use address::{BindError, InvalidAddress, ListenAddress, bind};
 pub use door::{ServeError, serve};
 pub use page::pipelines_table;
 pub use reply::escape_html;
+pub use request::{
+    Notification, NotifiedEvent, NotifiedScope, ReloadReply, Request, SwitchReply, TriggerReply,
+};
 
 /// What the routes need of the rest of the program.
 pub struct Site {
@@ -40,37 +44,10 @@ pub struct Site {
     pub ready: Arc<AtomicBool>,
     /// The path of the exposition, such as `/metrics`.
     pub telemetry_path: String,
-    /// Where requests to trigger go; none where that is switched off.
-    pub trigger: Option<mpsc::Sender<TriggerRequest>>,
-}
-
-/// Somebody asks for a run, now.
-#[derive(Debug)]
-pub struct TriggerRequest {
-    /// The pipeline's name as it was asked for; it may be one that nobody knows.
-    pub pipeline: String,
-    /// The JSON to send instead of the configured payload.
-    pub payload: Option<String>,
-    /// Who waits for the answer. Dropping it says that nothing was triggered.
-    pub reply: oneshot::Sender<TriggerReply>,
-}
-
-/// What became of a [`TriggerRequest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TriggerReply {
-    /// The run is saved and will be sent.
-    Accepted {
-        /// Its id.
-        run: String,
-    },
-    /// No pipeline has that name.
-    UnknownPipeline,
-    /// A run of it is active and its concurrency is `forbid`.
-    Active,
-    /// The run could not be saved, so nothing will be sent.
-    StoreUnavailable,
-    /// This is a dry run, in which nothing is sent.
-    DryRun,
+    /// Who does what is asked for.
+    pub driver: mpsc::Sender<Request>,
+    /// Whether a pipeline may be triggered.
+    pub enable_trigger: bool,
 }
 
 /// How long clients are waited for, and how many there may be.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::board::{PipelineBoard, Snapshot};
 use crate::config::duration::Span;
 use crate::model::{Run, Wall};
-use crate::schedule::Schedule;
 
 use super::escape_html;
 
@@ -36,7 +35,7 @@ pub fn pipelines_table(snapshot: &Snapshot) -> String {
 fn row(pipeline: &PipelineBoard) -> [String; COLUMNS.len()] {
     let finished = pipeline.newest_finished.as_deref();
     let result = finished.and_then(|run| run.result).map_or("", |result| result.as_str());
-    let schedule = match pipeline.config.schedule.as_ref().map_or("", Schedule::text) {
+    let schedule = match pipeline.config.schedule.as_ref().map_or("", |schedule| schedule.text()) {
         _ if pipeline.dry_run => "dry run",
         _ if pipeline.config.paused => "paused",
         "" => "by hand only",

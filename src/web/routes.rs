@@ -54,14 +54,14 @@ impl Routes {
 
     async fn triggered(&self, name: &str, request: Request<Incoming>) -> Reply {
         let path = request.uri().path();
-        match &self.site.trigger {
-            None => {
-                let what = "triggering is off; --web.enable-trigger switches it on";
-                reply::error(path, StatusCode::NOT_FOUND, what)
-            }
-            Some(_) if request.method() != Method::POST => reply::wrong_method(path, "POST"),
-            Some(driver) => trigger::answer(driver, name, request, self.body_deadline).await,
+        if !self.site.enable_trigger {
+            let what = "triggering is off; --web.enable-trigger switches it on";
+            return reply::error(path, StatusCode::NOT_FOUND, what);
         }
+        if request.method() != Method::POST {
+            return reply::wrong_method(path, "POST");
+        }
+        trigger::answer(&self.site.driver, name, request, self.body_deadline).await
     }
 
     async fn exposition(&self, headers: &HeaderMap) -> Reply {

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::reply::{self, Reply};
-use super::{TriggerReply, TriggerRequest};
+use super::{Request as Ask, TriggerReply};
 
 /// The most that a request's body may hold.
 const MAX_BODY: usize = 1 << 20;
@@ -34,7 +34,7 @@ pub(super) fn pipeline_of(path: &str) -> Option<&str> {
 
 /// Hands the request to the driver and answers with what became of it.
 pub(super) async fn answer(
-    driver: &mpsc::Sender<TriggerRequest>,
+    driver: &mpsc::Sender<Ask>,
     name: &str,
     request: Request<Incoming>,
     deadline: Duration,
@@ -52,7 +52,7 @@ fn refusal<T>(status: StatusCode, what: impl Into<String>) -> Result<T, Refusal>
 }
 
 async fn ask(
-    driver: &mpsc::Sender<TriggerRequest>,
+    driver: &mpsc::Sender<Ask>,
     name: &str,
     request: Request<Incoming>,
     deadline: Duration,
@@ -68,7 +68,7 @@ async fn ask(
 
     let (reply, answered) = oneshot::channel();
     let gone = (StatusCode::SERVICE_UNAVAILABLE, "stopping: nothing was triggered".to_owned());
-    let question = TriggerRequest { pipeline: pipeline.clone(), payload, reply };
+    let question = Ask::Trigger { pipeline: pipeline.clone(), payload, reply };
     driver.send(question).await.map_err(|_| gone.clone())?;
     match answered.await.map_err(|_| gone)? {
         TriggerReply::Accepted { run } => Ok(run),

@@ -70,6 +70,11 @@ const ANSWERS: &[(&str, &str)] = &[
     // Accepted and then refused, and refused at the door.
     (r#"harness_pipeline_trigger_failures_total{pipeline="refused",reason="start_refused"}"#, "1"),
     (r#"harness_pipeline_last_trigger_outcome{pipeline="refused",outcome="failed"}"#, "1"),
+    (
+        r#"harness_pipeline_last_trigger_failure_reason{pipeline="refused",reason="start_refused"}"#,
+        "1",
+    ),
+    (r#"absent(harness_pipeline_last_trigger_failure_reason{pipeline="steady"})"#, "1"),
     (r#"harness_pipeline_consecutive_trigger_failures{pipeline="refused"}"#, "1"),
     (r#"absent(harness_pipeline_last_run_status{pipeline="refused"})"#, "1"),
     (r#"sum(harness_pipeline_runs_total{pipeline="refused"})"#, "0"),

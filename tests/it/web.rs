@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use harness_exporter::web::{Limits, TriggerReply};
+use harness_exporter::web::{Limits, Request, TriggerReply};
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -309,11 +309,12 @@ async fn the_server_stops_and_finishes_what_it_was_asked() {
     let mut asking = JoinSet::new();
     asking.spawn(client().post(url).send());
     let request = in_time(requests.recv()).await.unwrap();
+    let Request::Trigger { reply, .. } = request else { panic!("{request:?}") };
 
     server.stop.take().unwrap().send(()).unwrap();
     let refused = async { while TcpStream::connect(server.address).await.is_ok() {} };
     in_time(refused).await;
-    request.reply.send(TriggerReply::Accepted { run: "r".to_owned() }).unwrap();
+    reply.send(TriggerReply::Accepted { run: "r".to_owned() }).unwrap();
     let answer = in_time(asking.join_next()).await.unwrap().unwrap().unwrap();
     assert_eq!(answer.status(), 202);
     in_time(server.tasks.join_next()).await.unwrap().unwrap();

@@ -119,6 +119,8 @@ impl Bench {
         self.missed.clear();
         self.move_to(self.now.mono.after(down));
         self.start();
+        // A process that takes up from another lets the first call go after one interval.
+        self.pass(Duration::from_millis(250));
     }
 
     pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Pipeline)) {
@@ -130,7 +132,7 @@ impl Bench {
         let restored = Restored {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
-            totals: Vec::new(),
+            ..Restored::default()
         };
         self.engine.restore(&restored, self.now);
         self.turn(Vec::new());

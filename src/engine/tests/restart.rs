@@ -130,6 +130,25 @@ fn an_edited_schedule_fires_nothing_and_what_was_due_by_the_old_one_is_missed() 
 }
 
 #[test]
+fn what_is_expected_is_counted_from_the_load_the_resume_and_the_edit() {
+    let since =
+        |bench: &Bench| (bench.rows[&PipelineName::new("p")].since.0 - START).div_euclid(1_000);
+    let mut bench = Bench::new([pipeline("p")]);
+    assert_eq!(since(&bench), 0);
+    bench.restart_after(secs(10));
+    assert_eq!(since(&bench), 0, "a restart changes nothing");
+    bench.edit(|p| p.paused = true);
+    bench.restart_after(secs(10));
+    assert_eq!(since(&bench), 0, "nor does a pause");
+    bench.edit(|p| p.paused = false);
+    bench.restart_after(secs(10));
+    assert_eq!(since(&bench), 30, "a resume does");
+    bench.edit(|p| p.schedule = Some(every(secs(7))));
+    bench.restart_after(secs(10));
+    assert_eq!(since(&bench), 40, "and so does an edit");
+}
+
+#[test]
 fn a_pause_misses_what_came_before_it_and_nothing_inside_it() {
     let mut bench = Bench::new([pipeline("p")]);
     bench.edit(|p| p.paused = true);

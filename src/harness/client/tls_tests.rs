@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::model::PipelineName;
+use crate::model::{EventId, PipelineName};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::triggers::{Trigger, TriggerError, WebhookUrl};
-use super::{Any, LONGEST_IDENTIFIER, envelope, is_success, not_success};
+use super::{Any, envelope, is_success, not_success, printable};
+use crate::model::FoundTrigger;
 
 /// One page of a list of triggers.
 pub(in crate::harness) struct Page {
@@ -51,6 +52,19 @@ pub(in crate::harness) fn trigger(body: &[u8]) -> Result<Trigger, TriggerError> 
     object.into_trigger().ok_or_else(unnamed)
 }
 
+/// Reads the details of one trigger, for the sake of its webhook.
+///
+/// # Errors
+/// What makes it no answer that can be used; not cleaned.
+pub(in crate::harness) fn found(body: &[u8]) -> Result<FoundTrigger, String> {
+    let trigger = trigger(body).map_err(|error| match error {
+        TriggerError::Refused(message) | TriggerError::NoAnswer(message) => message,
+        other => other.to_string(),
+    })?;
+    let webhook = trigger.webhook_url.and_then(|url| url.path_and_query());
+    Ok(FoundTrigger { enabled: trigger.enabled, webhook })
+}
+
 /// Reads a page of a list.
 ///
 /// # Errors
@@ -81,11 +95,6 @@ impl TriggerObject {
             webhook_url: WebhookUrl::new(&self.webhook_url.0),
         })
     }
-}
-
-fn printable(text: String) -> Option<String> {
-    let fits = !text.is_empty() && text.chars().count() <= LONGEST_IDENTIFIER;
-    (fits && !text.contains(char::is_control)).then_some(text)
 }
 
 #[cfg(test)]
@@ -127,6 +136,27 @@ mod tests {
         for (body, expected) in table {
             assert_eq!(read(body), expected);
         }
+    }
+
+    #[test]
+    fn of_the_webhook_that_was_found_the_path_is_kept() {
+        let path = |body: &str| {
+            let trigger = found(body.as_bytes()).unwrap();
+            trigger.webhook.map_or_else(String::new, |webhook| webhook.exposed().to_owned())
+        };
+        let url = |url: &str| {
+            let data = format!(r#"{{"identifier":"t","enabled":false,"webhookUrl":"{url}"}}"#);
+            path(&format!(r#"{{"status":"SUCCESS","data":{data}}}"#))
+        };
+        assert_eq!(
+            url("https://other.example:8/a/webhook/custom/t/v3?x=1"),
+            "/a/webhook/custom/t/v3?x=1"
+        );
+        assert_eq!(url("https://h.example/webhook/custom"), "/webhook/custom");
+        assert_eq!(url("https://h.example/elsewhere"), "");
+        assert_eq!(url("no url"), "");
+        let refused = found(br#"{"status":"ERROR","message":"no"}"#).unwrap_err();
+        assert_eq!(refused, "ERROR: no");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use crate::board::{Board, Snapshot};
 use crate::config::Config;
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
-    AccountName, Change, Fact, FailureType, Mark, MissedReason, Outcome, Phase, PipelineName,
-    Reason, ReportedStages, Run, RunResult, Stage, Status,
+    AccountName, Change, Fact, FailureType, Mark, MissedReason, Origin, Outcome, Phase,
+    PipelineName, Reason, ReportedStages, Run, RunResult, Stage, Status,
 };
 
 /// Three pipelines: one with a past, one that is paused, one whose first run is on its way.
@@ -21,7 +21,7 @@ pub(super) fn the_config() -> Config {
 
 pub(super) fn the_board() -> Snapshot {
     let mut board = Board::new(&the_config());
-    for run in [succeeded(), unreachable(), expired(), waiting_for_approval()] {
+    for run in [succeeded(), unreachable(), expired(), waiting_for_approval(), refused()] {
         tell(&mut board, run);
     }
     tell(&mut board, run("eu", "billing", noon(60)));
@@ -86,6 +86,16 @@ fn unreachable() -> Run {
     run.phase = Phase::Ended;
     run.outcome = Outcome::Unreachable;
     run.reason = Some(Reason::Unreachable);
+    run
+}
+
+/// By hand, for the pipeline is paused.
+fn refused() -> Run {
+    let mut run = run("default", "search", noon(2_000));
+    run.origin = Origin::Manual;
+    run.phase = Phase::Ended;
+    run.outcome = Outcome::Rejected;
+    run.reason = Some(Reason::Forbidden);
     run
 }
 

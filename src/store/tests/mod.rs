@@ -126,6 +126,8 @@ fn fill(store: &mut Store) -> Vec<Fact> {
         name: name("nightly"),
         schedule: "every 900000ms spread".to_owned(),
         paused: true,
+        held: true,
+        since: at(-60),
         mark: mark(0, &[]),
     };
     let facts = vec![
@@ -168,6 +170,7 @@ fn assert_same(one: &Restored, other: &Restored) {
     assert_eq!(one.pipelines, other.pipelines);
     assert_eq!(one.runs, other.runs);
     assert_eq!(one.totals, other.totals);
+    assert_eq!(one.durations, other.durations);
 }
 
 /// The due minutes of the runs that are loaded.

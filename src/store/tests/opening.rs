@@ -171,22 +171,58 @@ fn it_works_as_durably_as_promised() {
     assert!(rusqlite::version_number() >= 3_051_003);
 }
 
-/// Every released schema, filled, is brought up to today's and says the same.
+/// A file as version 1 left it, with active and ended runs, totals and a pipeline.
+fn of_version_1(folder: &TempDir) -> Connection {
+    let mut old = Connection::open(file(folder)).unwrap();
+    migrate(&mut old, &MIGRATIONS[..1], NOON).unwrap();
+    old.execute_batch(include_str!("version_1.sql")).unwrap();
+    old
+}
+
 #[test]
-fn migrations_keep_what_is_there() {
+fn a_store_of_version_1_says_what_it_said() {
+    let (old, new) = (folder(), folder());
+    drop(of_version_1(&old));
+    let mut store = open(&new);
+    fill(&mut store);
+    let mut expected = loaded(&store);
+    // What version 1 did not know: since when, by whose hand, and how long a run took.
+    expected.pipelines[0].since = expected.pipelines[0].mark.handled_until;
+    expected.pipelines[0].held = false;
+    expected.durations.clear();
+
+    let mut store = open(&old);
+    assert_same(&loaded(&store), &expected);
+    assert_eq!(count(&store, "runs"), 3);
+    assert_eq!(count(&store, "schema_versions"), 2);
+    // And it goes on: the open run ends, and the next one is begun.
+    store
+        .commit(&[
+            fact(finished("nightly", 30, RunResult::Success), Change::Finished),
+            fact(begun("nightly", 60), Change::Begun),
+        ])
+        .unwrap();
+    assert_eq!(total(&store, Key::Triggers(Origin::Schedule)), 4);
+    assert_eq!(loaded(&store).durations[0].succeeded, [59_000]);
+    drop(store);
+    assert_eq!(total(&open(&old), Key::Runs(RunResult::Success)), 1);
+}
+
+#[test]
+fn a_schema_is_brought_up_to_date_once() {
     let folder = folder();
     let mut store = open(&folder);
     fill(&mut store);
     let before = loaded(&store);
     let mut longer = MIGRATIONS.to_vec();
-    longer.push("alter table runs add column owner text; update runs set owner = 'me';");
+    longer.push("alter table runs add column more text; update runs set more = 'yes';");
     migrate(&mut store.connection, &longer, at(1)).unwrap();
     migrate(&mut store.connection, &longer, at(2)).unwrap();
     assert_same(&loaded(&store), &before);
-    assert_eq!(count(&store, "schema_versions"), 2);
-    assert_eq!(count(&store, "runs where owner = 'me'"), 3);
+    assert_eq!(count(&store, "schema_versions"), 3);
+    assert_eq!(count(&store, "runs where more = 'yes'"), 3);
     drop(store);
-    assert!(matches!(refusal(&folder), OpenError::Newer { found: 2, known: 1, .. }));
+    assert!(matches!(refusal(&folder), OpenError::Newer { found: 3, known: 2, .. }));
 }
 
 #[test]

@@ -73,17 +73,18 @@ fn old_runs_go_but_for_what_is_loaded() {
     let before = loaded(&store);
     assert_eq!(store.prune(at(60), DAY).unwrap(), 0);
     assert_eq!(count(&store, "runs"), 8);
-    assert_eq!(store.prune(at(60 * 24 * 365), DAY).unwrap(), 3);
+    // 0 and 3 stay because they say how long a successful run takes.
+    assert_eq!(store.prune(at(60 * 24 * 365), DAY).unwrap(), 1);
     assert_eq!(store.prune(at(60 * 24 * 365), DAY).unwrap(), 0);
     assert_same(&loaded(&store), &before);
-    assert_eq!(count(&store, "runs"), 5);
+    assert_eq!(count(&store, "runs"), 7);
 }
 
 #[test]
 fn age_is_counted_from_the_recorded_end() {
     let folder = folder();
     let mut store = open(&folder);
-    commit(&mut store, (0..10).map(|minutes| finished("nightly", minutes, RunResult::Success)));
+    commit(&mut store, (0..10).map(|minutes| finished("nightly", minutes, RunResult::Failure)));
     // Ends were recorded at 1, 2, 3 … minutes: those of 1 and 2 lie more than a day back.
     assert_eq!(store.prune(at(24 * 60 + 3), DAY).unwrap(), 2);
 }
@@ -97,11 +98,45 @@ fn pruning_takes_small_bites_and_no_total() {
         let facts: Vec<Fact> = ends.map(|run| fact(run, Change::Finished)).collect();
         store.commit(&facts).unwrap();
     }
-    let totals = loaded(&store).totals;
+    let before = loaded(&store);
     let late = at(60 * 24 * 365);
     let bites = std::iter::repeat_with(|| store.prune(late, DAY).unwrap());
-    assert_eq!(bites.take(3).collect::<Vec<_>>(), [500, 296, 0]);
-    assert_eq!(loaded(&store).totals, totals);
+    // The last 30 of each pipeline stay.
+    assert_eq!(bites.take(3).collect::<Vec<_>>(), [500, 180, 0]);
+    assert_same(&loaded(&store), &before);
+}
+
+#[test]
+fn the_last_thirty_durations_are_learned_from_however_old() {
+    let folder = folder();
+    let mut store = open(&folder);
+    let took =
+        |minutes, result| Run { duration: Some(minutes), ..finished("nightly", minutes, result) };
+    let loads = mark(0, &[]);
+    let nightly = StoredPipeline {
+        name: name("nightly"),
+        schedule: String::new(),
+        paused: false,
+        held: false,
+        since: NOON,
+        mark: loads,
+    };
+    store.commit(&[Fact::Loaded(nightly)]).unwrap();
+    assert_eq!(store.load().unwrap().durations, []);
+    commit(&mut store, (0..40).map(|minutes| took(minutes, RunResult::Success)));
+    commit(&mut store, (40..60).map(|minutes| took(minutes, RunResult::Failure)));
+    commit(&mut store, [started("nightly", 60), failed("nightly", 61, Reason::Rejected)]);
+    let unknown = Run { duration: None, ..finished("nightly", 62, RunResult::Success) };
+    commit(&mut store, [unknown]);
+    let durations = store.load().unwrap().durations;
+    let [durations] = durations.as_slice() else { panic!("{durations:?}") };
+    assert!(durations.succeeded.iter().copied().eq(10..40), "{durations:?}");
+    assert!(durations.finished.iter().copied().eq(30..60), "{durations:?}");
+
+    let before = loaded(&store);
+    assert!(store.prune(at(60 * 24 * 365), DAY).unwrap() > 0);
+    let after = loaded(&store);
+    assert_eq!(after.durations[0].succeeded, before.durations[0].succeeded);
 }
 
 #[test]
@@ -133,7 +168,8 @@ fn two_hundred_good_and_two_hundred_bad_ones_are_kept_of_a_pipeline() {
 fn the_indexes_are_used() {
     let folder = folder();
     let store = open(&folder);
-    for sql in [&store.sql.runs, &store.sql.delete_old, &store.sql.delete_surplus] {
+    let sql = &store.sql;
+    for sql in [&sql.runs, &sql.durations, &sql.delete_old, &sql.delete_surplus] {
         let mut statement = store.connection.prepare(&format!("explain query plan {sql}")).unwrap();
         let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
         let steps = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get(3));

@@ -18,6 +18,8 @@ fn everything_is_there_again_after_a_restart() {
         name: name("nightly"),
         schedule: "every 900000ms spread".to_owned(),
         paused: true,
+        held: true,
+        since: at(-60),
         mark: mark(45, &[]),
     };
     assert_eq!(after.pipelines, [pipeline]);
@@ -90,6 +92,8 @@ fn a_mark_leaves_schedule_and_pause_alone_and_a_load_replaces_all() {
         name: name("nightly"),
         schedule: schedule.to_owned(),
         paused: until == 0,
+        held: until == 9,
+        since: at(until),
         mark: mark(until, &[until]),
     };
     store.commit(&[Fact::Loaded(loaded("every 1000ms epoch", 0))]).unwrap();

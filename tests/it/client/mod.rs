@@ -2,6 +2,7 @@
 
 mod answers;
 mod faults;
+mod listing;
 mod secrets;
 mod server;
 

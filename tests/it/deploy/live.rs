@@ -14,10 +14,12 @@ use crate::repo::{root, text};
 use super::dashboard;
 
 /// The alerts, and which pipeline of the demonstration each is about.
-const ALERTS: [(&str, &str); 3] = [
+const ALERTS: [(&str, &str); 5] = [
     ("HarnessPipelineExpired", "nightly-backup"),
     ("HarnessPipelineFailed", "search-index"),
+    ("HarnessPipelineFailingRepeatedly", "search-index"),
     ("HarnessTriggerFailed", "legacy-billing"),
+    ("HarnessDueTimesMissed", "nightly-backup"),
 ];
 
 /// The demonstration, a day in 6 seconds, and where it listens.
@@ -52,11 +54,11 @@ async fn alertmanager(folder: &Path) -> (Child, String) {
 
 /// The shipped config with other addresses, and so often that a test need not wait.
 fn config(demo: &str, alertmanager: &str) -> String {
-    let rules = root().join("deploy/prometheus/rules.yaml");
+    let rules = root().join("deploy/prometheus/rules/*.yaml");
     let changes = [
         ("scrape_interval: 15s", "scrape_interval: 1s\n  scrape_timeout: 1s"),
         ("evaluation_interval: 15s", "evaluation_interval: 1s"),
-        ("- rules.yaml", &format!("- {}", rules.display())),
+        ("- rules/*.yaml", &format!("- {}", rules.display())),
         ("localhost:9093", alertmanager),
         ("localhost:10427", demo),
     ];
@@ -75,7 +77,7 @@ async fn arrived(alertmanager: &str) -> Result<Vec<Value>, String> {
 }
 
 #[tokio::test]
-async fn the_demo_fires_every_alert_and_fills_every_panel() {
+async fn the_demo_fires_its_alerts_and_fills_every_panel() {
     let folder = tempfile::tempdir().unwrap();
     let (_demo, demo_address) = demo(folder.path()).await;
     let (_alertmanager, alerts) = alertmanager(folder.path()).await;

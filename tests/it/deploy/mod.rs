@@ -14,6 +14,7 @@ mod names;
 #[cfg(test)]
 mod rules;
 
+use harness_exporter::metrics::{self, Values};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -38,4 +39,14 @@ fn document(path: &str) -> Value {
 fn texts(list: &Value) -> Vec<&str> {
     let list = list.as_array().unwrap_or_else(|| panic!("not a list: {list}"));
     list.iter().map(|one| one.as_str().unwrap_or_else(|| panic!("not a text: {one}"))).collect()
+}
+
+/// The values that a label of a metric can have.
+fn closed(metric: &str, label: &str) -> Vec<&'static str> {
+    let metric = metrics::catalogue().find(|one| one.name == metric).expect("a metric");
+    let label = metric.labels.iter().find(|one| one.name == label).expect("a label");
+    match label.values {
+        Values::Closed(values) => values(),
+        Values::Open(_) => panic!("{metric:?} is open"),
+    }
 }

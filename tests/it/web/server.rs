@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use harness_exporter::web::{self, Limits, Site, TriggerReply, TriggerRequest};
+use harness_exporter::web::{self, Limits, Request, Site, TriggerReply};
 use reqwest::{Client, Method, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -32,7 +32,7 @@ pub(super) struct Server {
 pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) telemetry_path: &'static str,
-    pub(super) trigger: Option<mpsc::Sender<TriggerRequest>>,
+    pub(super) trigger: Option<mpsc::Sender<Request>>,
     pub(super) body: Bytes,
 }
 
@@ -64,7 +64,8 @@ impl Setup {
             healthy: Box::new(move || is_healthy.load(Ordering::SeqCst)),
             ready: ready.clone(),
             telemetry_path: self.telemetry_path.to_owned(),
-            trigger: self.trigger,
+            enable_trigger: self.trigger.is_some(),
+            driver: self.trigger.unwrap_or_else(|| mpsc::channel(1).0),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let mut tasks = JoinSet::new();
@@ -79,20 +80,23 @@ impl Setup {
 
     /// A server that may trigger, and a driver that knows four pipelines and echoes the payload.
     pub(super) async fn start_with_driver(mut self) -> Server {
-        let (sender, mut requests) = mpsc::channel::<TriggerRequest>(8);
+        let (sender, mut requests) = mpsc::channel::<Request>(8);
         self.trigger = Some(sender);
         let mut server = self.start().await;
         server.tasks.spawn(async move {
             while let Some(request) = requests.recv().await {
-                let payload = request.payload.unwrap_or_else(|| "none".to_owned());
-                let reply = match request.pipeline.as_str() {
+                let Request::Trigger { pipeline, payload, reply: asker } = request else {
+                    continue;
+                };
+                let payload = payload.unwrap_or_else(|| "none".to_owned());
+                let reply = match pipeline.as_str() {
                     "nightly" | "a/b ü" => TriggerReply::Accepted { run: payload },
                     "busy" => TriggerReply::Active,
                     "unsaved" => TriggerReply::StoreUnavailable,
                     "dropped" => continue,
                     _ => TriggerReply::UnknownPipeline,
                 };
-                request.reply.send(reply).unwrap();
+                asker.send(reply).unwrap();
             }
         });
         server
