@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SPEED ?= 3600
 
-.PHONY: demo test lint tools build
+.PHONY: demo test ledger lint tools build
 
 ## The exporter and a stand-in of Harness in one process, until interrupted. Needs no account.
 demo:
@@ -13,6 +13,11 @@ demo:
 test: lint
 	$(CARGO) test --locked
 	scripts/test-image
+
+## The exporter killed so many times at random moments, and what it sent against what it remembers.
+KILLS ?= 1000
+ledger:
+	LEDGER_KILLS=$(KILLS) $(CARGO) test --locked --test it fault_26_killed_again -- --nocapture
 
 lint: tools
 	$(CARGO) fmt --check

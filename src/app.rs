@@ -52,6 +52,8 @@ pub struct Setup {
     pub telemetry_path: String,
     /// Whether a pipeline may be triggered over HTTP.
     pub enable_trigger: bool,
+    /// Whether the config may be read again, and pipelines paused and resumed, over HTTP.
+    pub enable_lifecycle: bool,
     /// Whether everything is done but the triggering.
     pub dry_run: bool,
     /// Who wants to see each run that ends.
@@ -69,8 +71,10 @@ pub struct ServeOptions {
     pub listen_addresses: Vec<ListenAddress>,
     /// The path of the exposition.
     pub telemetry_path: String,
-    /// Whether a pipeline may be triggered over HTTP; only where every address is loopback.
+    /// Whether a pipeline may be triggered over HTTP.
     pub enable_trigger: bool,
+    /// Whether the config may be read again, and pipelines paused and resumed, over HTTP.
+    pub enable_lifecycle: bool,
     /// Whether everything is done but the triggering.
     pub dry_run: bool,
 }
@@ -91,6 +95,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         listeners,
         telemetry_path: options.telemetry_path,
         enable_trigger: options.enable_trigger,
+        enable_lifecycle: options.enable_lifecycle,
         dry_run: options.dry_run,
         ended: None,
     };
@@ -144,6 +149,7 @@ pub async fn run(
         telemetry_path: setup.telemetry_path,
         driver: requests,
         enable_trigger: setup.enable_trigger,
+        enable_lifecycle: setup.enable_lifecycle,
     };
     let saving = Saving::new(writer, saved, ready, own.clone());
     let parts = Parts {

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Failure, args, block_on, load::load, print};
+use super::{Failure, args, block_on, load::load_closed, print};
 use crate::app;
 use crate::config::duration::Span;
 use crate::config::{
@@ -81,7 +81,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = load(std::slice::from_ref(&self.config_file))?;
+        let loaded = load_closed(std::slice::from_ref(&self.config_file))?;
         telemetry::init(Level::Warn, Format::Logfmt).map_err(anyhow::Error::from)?;
         Ok(block_on(self.show(loaded))??)
     }
@@ -104,6 +104,7 @@ impl Demo {
             listeners: vec![listener],
             telemetry_path: "/metrics".to_owned(),
             enable_trigger: self.listen_address.is_loopback(),
+            enable_lifecycle: self.listen_address.is_loopback(),
             dry_run: false,
             ended: Some(ended),
         };

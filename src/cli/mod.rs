@@ -7,9 +7,11 @@ mod args;
 mod check;
 mod demo;
 mod direct;
+mod exporter;
 mod health;
 mod load;
 mod metrics;
+mod pause;
 mod report;
 mod run;
 mod serve;
@@ -40,6 +42,8 @@ enum Command {
     Demo(demo::Demo),
     Check(check::Check),
     Health(health::Health),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
     Run(run::Run),
     Status(status::Status),
     Trigger(trigger::Trigger),
@@ -53,6 +57,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Health(command) => command.run(),
+        Command::Pause(command) => command.run(),
+        Command::Resume(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Trigger(command) => command.run(),

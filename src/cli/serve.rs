@@ -46,7 +46,8 @@ pub(super) struct Serve {
     )]
     telemetry_path: String,
 
-    /// Let POST /api/v1/pipelines/NAME/trigger trigger a pipeline; loopback addresses only
+    /// Let POST /api/v1/pipelines/NAME/trigger trigger a pipeline; where others reach it, web users
+    /// are needed
     #[arg(
         long = ENABLE_TRIGGER,
         env = "HARNESS_EXPORTER_WEB_ENABLE_TRIGGER",
@@ -54,6 +55,16 @@ pub(super) struct Serve {
         value_parser = clap::builder::BoolishValueParser::new()
     )]
     enable_trigger: bool,
+
+    /// Let POST /-/reload, /-/pause and /-/resume do what they say; where others reach it, web users
+    /// are needed
+    #[arg(
+        long = ENABLE_LIFECYCLE,
+        env = "HARNESS_EXPORTER_WEB_ENABLE_LIFECYCLE",
+        hide_env_values = true,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    enable_lifecycle: bool,
 
     /// Where the runs are kept, instead of where the config says
     #[arg(
@@ -97,10 +108,11 @@ pub(super) struct Serve {
 }
 
 const ENABLE_TRIGGER: &str = "web.enable-trigger";
+const ENABLE_LIFECYCLE: &str = "web.enable-lifecycle";
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        self.check_trigger()?;
+        self.check_exposure()?;
         let mut loaded = load(&self.config_files)?;
         check_accounts(&loaded.config)?;
         if let Some(url) = self.storage_url {
@@ -119,18 +131,25 @@ impl Serve {
             listen_addresses: self.listen_addresses,
             telemetry_path: self.telemetry_path,
             enable_trigger: self.enable_trigger,
+            enable_lifecycle: self.enable_lifecycle,
             dry_run: self.dry_run,
         };
         Ok(block_on(app::serve(options))??)
     }
 
-    fn check_trigger(&self) -> Result<(), Failure> {
+    /// Nobody but users may change something from elsewhere.
+    fn check_exposure(&self) -> Result<(), Failure> {
+        let flags = [
+            (self.enable_trigger, ENABLE_TRIGGER, "trigger pipelines"),
+            (self.enable_lifecycle, ENABLE_LIFECYCLE, "reload the config and pause pipelines"),
+        ];
         let mut reachable = self.listen_addresses.iter().filter(|address| !address.is_loopback());
-        match reachable.next() {
-            Some(address) if self.enable_trigger => Err(Failure::Usage(anyhow!(
-                "--{ENABLE_TRIGGER} with --web.listen-address={address} would let anyone who \
-                 reaches that address trigger pipelines: until web users are configured, only a \
-                 loopback address such as 127.0.0.1:10427 is possible"
+        let on = flags.into_iter().find(|(on, ..)| *on);
+        match (reachable.next(), on) {
+            (Some(address), Some((_, flag, what))) => Err(Failure::Usage(anyhow!(
+                "--{flag} with --web.listen-address={address} would let anyone who reaches that \
+                 address {what}: name users in --web.config.file, or listen on a loopback address \
+                 such as 127.0.0.1:10427"
             ))),
             _ => Ok(()),
         }
@@ -171,16 +190,20 @@ mod tests {
     }
 
     #[test]
-    fn triggering_needs_loopback_addresses() {
+    fn what_changes_something_needs_loopback_addresses() {
         let local = "--web.listen-address=127.0.0.1:1";
-        let flag = "--web.enable-trigger";
-        for good in [&[][..], &[flag, local], &[flag, local, "--web.listen-address=localhost:2"]] {
-            assert!(parsed(good).check_trigger().is_ok(), "{good:?}");
-        }
-        for bad in [&[flag][..], &[flag, local, "--web.listen-address=192.0.2.1:2"]] {
-            let failure = parsed(bad).check_trigger().unwrap_err();
-            assert_eq!(failure.status(), 2);
-            assert!(failure.to_string().starts_with("--web.enable-trigger with "), "{failure}");
+        let other = "--web.listen-address=192.0.2.1:2";
+        for flag in ["--web.enable-trigger", "--web.enable-lifecycle"] {
+            for good in
+                [&[][..], &[flag, local], &[flag, local, "--web.listen-address=localhost:2"]]
+            {
+                assert!(parsed(good).check_exposure().is_ok(), "{good:?}");
+            }
+            for bad in [&[flag][..], &[flag, local, other]] {
+                let failure = parsed(bad).check_exposure().unwrap_err();
+                assert_eq!(failure.status(), 2);
+                assert!(failure.to_string().starts_with(&format!("{flag} with ")), "{failure}");
+            }
         }
     }
 

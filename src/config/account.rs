@@ -32,9 +32,16 @@ pub(super) struct Known {
     pub(super) names: Vec<AccountName>,
     /// Whether these are all: a problem may hide one, and then none is called unknown.
     pub(super) complete: bool,
+    /// Those of them that have no problem.
+    pub(super) good: Vec<Account>,
 }
 
 impl Known {
+    /// The account of that name, where it has no problem.
+    pub(super) fn good(&self, name: &AccountName) -> Option<&Account> {
+        self.good.iter().find(|account| account.name == *name)
+    }
+
     /// The account that is `wanted` at `place`, or the only one; none where that is a problem,
     /// which is then reported.
     pub(super) fn pick(
@@ -72,7 +79,6 @@ impl Known {
 
 /// Reads one account. Files it names are relative to `folder`.
 pub(super) fn read(fields: &mut Fields<'_>, folder: &Path) -> Found {
-    fields.not_yet(&["ca_file", "allow_http"]);
     let name = fields
         .read("name", |value| values::name(value).map(AccountName::new))
         .unless_absent(AccountName::new("default"));
@@ -85,7 +91,11 @@ fn read_account(
     folder: &Path,
     name: Option<AccountName>,
 ) -> Option<Account> {
-    let url = match fields.read("url", url) {
+    let allowed = match fields.read("allow_http", values::flag) {
+        Read::Is(true) => Http::Anywhere,
+        _ => Http::ToLoopback,
+    };
+    let url = match fields.read("url", |value| url(value, allowed)) {
         Read::Absent => Url::parse("https://app.harness.io").ok(),
         other => other.good(),
     };
@@ -105,6 +115,7 @@ fn read_account(
         .read("triggers_per_minute", values::count)
         .unless_absent(DEFAULT_TRIGGERS_PER_MINUTE);
     let timeout = fields.read("timeout", values::positive_duration).unless_absent(DEFAULT_TIMEOUT);
+    let ca_file = fields.read("ca_file", |value| values::path(value, folder)).maybe().good();
     Some(Account {
         name: name?,
         url: url?,
@@ -114,22 +125,30 @@ fn read_account(
         max_active_runs: max_active_runs?,
         triggers_per_minute: triggers_per_minute?,
         timeout: timeout?,
-        ca_file: None,
+        ca_file: ca_file?,
     })
 }
 
+/// Where a URL may lead in plain text.
+#[derive(Clone, Copy)]
+enum Http {
+    ToLoopback,
+    Anywhere,
+}
+
 /// Scheme, host and port. What is refused is shown only as far as it can hold no password.
-fn url(value: &Value) -> Result<Url, String> {
+fn url(value: &Value, allowed: Http) -> Result<Url, String> {
     let text = values::text(value)?;
     let want = "want a URL such as https://app.harness.io";
     let url = Url::parse(text).map_err(|error| format!("found no URL ({error}), {want}"))?;
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback(&url) => {}
+        "http" if is_loopback(&url) || matches!(allowed, Http::Anywhere) => {}
         "http" => {
             return Err(format!(
-                "found http to {}, want https (http only to a loopback host such as localhost)",
+                "found http to {}, want https (http only to a loopback host such as localhost, or \
+                 with `allow_http: true`)",
                 quoted(host)
             ));
         }

@@ -167,6 +167,34 @@ impl<'a> Fields<'a> {
         Read::Is(items.iter().enumerate().map(read_item).collect())
     }
 
+    /// Reads the list of at most `most` values under `key`.
+    pub(super) fn items<T>(
+        &mut self,
+        key: &'static str,
+        most: usize,
+        mut parse: impl FnMut(&Value) -> Result<T, String>,
+    ) -> Read<Vec<T>> {
+        let Some(value) = self.take(key) else { return Read::Absent };
+        let place = self.place.key(key);
+        let Value::Sequence(items) = value else {
+            self.report.problem(&place, values::unlike(value, "a list"));
+            return Read::Wrong;
+        };
+        if items.len() > most {
+            let found = items.len();
+            self.report.problem(&place, format!("found {found} of them, want at most {most}"));
+            return Read::Wrong;
+        }
+        let mut all = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match parse(item) {
+                Ok(item) => all.push(item),
+                Err(message) => self.report.problem(&place.item(index), message),
+            }
+        }
+        if all.len() == items.len() { Read::Is(all) } else { Read::Wrong }
+    }
+
     /// Reads the mapping under `key`, whose keys are the user's own.
     pub(super) fn entries<T>(
         &mut self,

@@ -11,8 +11,8 @@ use serde_yaml::Value;
 use super::duration::Span;
 use super::fields::{Fields, Read};
 use super::problem::quoted;
-use super::{Concurrency, Polling, values};
-use crate::model::AccountName;
+use super::{Concurrency, DEFAULT_RETRY, Polling, Retry, values};
+use crate::model::{AccountName, WebhookVersion};
 use crate::schedule::Align;
 
 /// Settings as they were found.
@@ -32,15 +32,28 @@ pub(super) struct Settings {
     pub(super) run_deadline: Read<Duration>,
     pub(super) paused: Read<bool>,
     pub(super) polling: Read<Polling>,
+    pub(super) unconfirmed_deadline: Read<Duration>,
+    pub(super) overdue_after: Read<Duration>,
+    pub(super) retry: Read<Option<Retry>>,
+    /// By the names of the labels.
+    pub(super) labels: Read<Vec<(String, String)>>,
 }
 
 /// The value of `webhook`.
 #[derive(Clone, Copy)]
 pub(super) enum WebhookWord {
     Auto,
-    V1,
-    V2,
-    V3,
+    Version(WebhookVersion),
+}
+
+impl WebhookWord {
+    /// The version, unless it is `auto`.
+    pub(super) const fn version(self) -> Option<WebhookVersion> {
+        match self {
+            Self::Auto => None,
+            Self::Version(version) => Some(version),
+        }
+    }
 }
 
 /// The value of `every`.
@@ -67,21 +80,15 @@ impl Settings {
         run_deadline: Read::Absent,
         paused: Read::Absent,
         polling: Read::Absent,
+        unconfirmed_deadline: Read::Absent,
+        overdue_after: Read::Absent,
+        retry: Read::Absent,
+        labels: Read::Absent,
     };
 
     /// Reads what there is of them.
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        fields.not_yet(&[
-            "schedule",
-            "timezone",
-            "jitter",
-            "unconfirmed_deadline",
-            "overdue_after",
-            "retry",
-            "maintenance",
-            "labels",
-            "results",
-        ]);
+        fields.not_yet(&["schedule", "timezone", "jitter", "maintenance"]);
         Self {
             account: fields.read("account", |value| values::name(value).map(AccountName::new)),
             org: fields.read("org", values::identifier),
@@ -97,6 +104,12 @@ impl Settings {
             run_deadline: fields.read("run_deadline", values::positive_duration),
             paused: fields.read("paused", values::flag),
             polling: fields.nested("polling", polling),
+            unconfirmed_deadline: fields.read("unconfirmed_deadline", values::positive_duration),
+            overdue_after: fields.read("overdue_after", values::positive_duration),
+            retry: fields.nested("retry", retry),
+            labels: fields.entries("labels", |name, value| {
+                values::name(value).map(|value| (name.to_owned(), value.to_owned()))
+            }),
         }
     }
 
@@ -118,6 +131,10 @@ impl Settings {
             run_deadline: self.run_deadline.or(defaults.run_deadline),
             paused: self.paused.or(defaults.paused),
             polling: self.polling.or(defaults.polling),
+            unconfirmed_deadline: self.unconfirmed_deadline.or(defaults.unconfirmed_deadline),
+            overdue_after: self.overdue_after.or(defaults.overdue_after),
+            retry: self.retry.or(defaults.retry),
+            labels: self.labels.or(defaults.labels),
         }
     }
 }
@@ -125,9 +142,9 @@ impl Settings {
 fn webhook(value: &Value) -> Result<WebhookWord, String> {
     let words = [
         ("auto", WebhookWord::Auto),
-        ("v1", WebhookWord::V1),
-        ("v2", WebhookWord::V2),
-        ("v3", WebhookWord::V3),
+        ("v1", WebhookWord::Version(WebhookVersion::V1)),
+        ("v2", WebhookWord::Version(WebhookVersion::V2)),
+        ("v3", WebhookWord::Version(WebhookVersion::V3)),
     ];
     values::word(value, &words)
 }
@@ -169,6 +186,19 @@ fn polling(fields: &mut Fields<'_>) -> Option<Polling> {
     }
     Some(Polling { first: first?, min, max })
 }
+
+/// Without attempts there is no retry, so that a pipeline can be spared that of the defaults.
+fn retry(fields: &mut Fields<'_>) -> Option<Option<Retry>> {
+    let after = fields.read("after", values::positive_duration).unless_absent(DEFAULT_RETRY.after);
+    let attempts = fields
+        .read("attempts", |value| values::whole(value, 0..=MOST_ATTEMPTS))
+        .unless_absent(DEFAULT_RETRY.attempts);
+    let retry = Retry { after: after?, attempts: attempts? };
+    Some((retry.attempts > 0).then_some(retry))
+}
+
+/// More is no retry but a schedule.
+const MOST_ATTEMPTS: u32 = 100;
 
 /// Headers that shape the request itself: with another value it would not be one.
 pub const RESERVED_HEADERS: [&str; 5] =

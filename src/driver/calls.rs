@@ -5,7 +5,6 @@
 //! follows a few runs make their calls in the same way.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
 
@@ -47,7 +46,7 @@ impl Calls {
             };
             let answered = match client {
                 Some(client) => client.trigger(call).await,
-                None => no_client(TriggerAnswer::NeverLeft { message: NO_CLIENT.to_owned() }),
+                None => no_client(TriggerAnswer::NotSent { message: NO_CLIENT.to_owned() }),
             };
             Answer { account, input: Input::Triggered { run: send.run, answered } }
         });
@@ -95,5 +94,5 @@ const NO_CLIENT: &str = "its account is not in the config";
 
 /// The answer of a call that there is nobody to make.
 fn no_client<T>(answer: T) -> Answered<T> {
-    Answered { answer, code: None, skew: None, took: Duration::ZERO }
+    Answered { answer, code: None, skew: None, took: None }
 }

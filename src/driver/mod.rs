@@ -281,8 +281,9 @@ impl Driver {
     }
 
     fn note_call<T>(&self, account: &AccountName, endpoint: Endpoint, answered: &Answered<T>) {
+        let Some(took) = answered.took else { return };
         let own = &self.parts.own;
-        own.call(account, endpoint, answered.code, answered.took);
+        own.call(account, endpoint, answered.code, took);
         match answered.code {
             Some(429) => own.throttled(account),
             Some(200..=299) => own.api_success(account, self.parts.clock.now().wall),

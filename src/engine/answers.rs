@@ -42,6 +42,7 @@ fn verdict(setback: Setback) -> (Outcome, Reason) {
     match setback {
         Setback::Throttled => (Outcome::Rejected, Reason::RateLimited),
         Setback::NeverLeft => (Outcome::Unreachable, Reason::Unreachable),
+        Setback::NotSent => NOT_SENT,
         Setback::UnknownPath => (Outcome::Rejected, Reason::Rejected),
     }
 }
@@ -79,6 +80,9 @@ impl Engine {
             TriggerAnswer::Throttled { .. } => self.set_back(id, Setback::Throttled, None, now),
             TriggerAnswer::NeverLeft { message } => {
                 self.set_back(id, Setback::NeverLeft, Some(message), now);
+            }
+            TriggerAnswer::NotSent { message } => {
+                self.set_back(id, Setback::NotSent, Some(message), now);
             }
             TriggerAnswer::Unknown { reason, message } => {
                 self.fail(id, (Outcome::Unconfirmed, reason), Some(message), now);
@@ -122,9 +126,12 @@ impl Engine {
         let Some(active) = self.runs.get(id) else { return };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
         account.under_way = account.under_way.saturating_sub(1);
-        account.note_code(answered.code);
+        // Where no call was made, Harness is as it was.
+        if let Some(took) = answered.took {
+            account.note_code(answered.code);
+            account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(took)));
+        }
         account.skew = answered.skew.or(account.skew);
-        account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(answered.took)));
         if answered.code == Some(THROTTLED) {
             account.limiter.throttled(ticket, retry_after, now.mono);
         } else {
@@ -146,7 +153,10 @@ impl Engine {
         let run = Arc::new(active.run.clone());
         let deadline = active.start_deadline;
         // A paused limiter holds back what was throttled; a further wait would only add to it.
-        let again = if setback == Setback::NeverLeft { now.mono.after(retry) } else { now.mono };
+        let again = match setback {
+            Setback::NeverLeft | Setback::NotSent => now.mono.after(retry),
+            Setback::Throttled | Setback::UnknownPath => now.mono,
+        };
         self.timers.insert((again, Timer::Resend(id.clone())));
         self.timers.insert((deadline, Timer::StartDeadline(id.clone())));
         self.record(Change::Waiting, run, None);
@@ -292,8 +302,8 @@ impl Engine {
 
     /// How long to wait with the next look at a run.
     fn gap(&self, active: &Active, now: Now) -> Duration {
-        let learned =
-            self.pipelines.get(&active.run.pipeline).and_then(|pipeline| pipeline.memory.learned());
+        let pipeline = self.pipelines.get(&active.run.pipeline);
+        let learned = pipeline.and_then(|pipeline| pipeline.memory.learned());
         let sighting = Sighting {
             since_sent: active.since_sent(now.mono),
             known: active.started_at.map(|start| now.mono.since(start)).zip(learned),

@@ -215,5 +215,5 @@ impl Active {
     }
 }
 
-/// The reason of a run that was asked for and never sent.
+/// What a run comes to for which no call was ever made.
 pub(super) const NOT_SENT: (Outcome, Reason) = (Outcome::Unreachable, Reason::NotSent);

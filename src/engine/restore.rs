@@ -87,7 +87,8 @@ impl Engine {
         let schedule =
             pipeline.config.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
         let paused = pipeline.config.paused || self.dry_run;
-        let same = stored.filter(|stored| stored.schedule == schedule);
+        // The due times count, not how they are written.
+        let same = stored.filter(|stored| stored.schedule.parse().ok() == pipeline.config.schedule);
         match (stored, same) {
             // It went on as it was, and is to go on: the one case in which a due time may be sent.
             (_, Some(stored)) if !stored.paused && !paused => {

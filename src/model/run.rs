@@ -65,6 +65,8 @@ pub enum Setback {
     Throttled,
     /// Nothing left this machine.
     NeverLeft,
+    /// No call was made, for want of a secret say.
+    NotSent,
     /// The URL is not one of this Harness'.
     UnknownPath,
 }

@@ -6,13 +6,17 @@
 //! the request it answers. What changes something is refused to pages of other sites.
 
 mod address;
+mod body;
 mod door;
 mod encoding;
+mod foreign;
+mod lifecycle;
 mod page;
 mod patience;
 mod rendering;
 mod reply;
 mod request;
+mod route;
 mod routes;
 mod trigger;
 
@@ -48,6 +52,8 @@ pub struct Site {
     pub driver: mpsc::Sender<Request>,
     /// Whether a pipeline may be triggered.
     pub enable_trigger: bool,
+    /// Whether the config may be read again, and pipelines paused and resumed.
+    pub enable_lifecycle: bool,
 }
 
 /// How long clients are waited for, and how many there may be.

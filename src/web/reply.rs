@@ -34,7 +34,27 @@ pub(super) fn with(mut reply: Reply, name: HeaderName, value: &'static str) -> R
     reply
 }
 
-/// One line of plain text.
+/// Why a request is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// What the client is told by number.
+    pub(super) status: StatusCode,
+    what: String,
+}
+
+impl Refusal {
+    /// Refuses with `status`, and says why.
+    pub(super) fn new(status: StatusCode, what: impl Into<String>) -> Self {
+        Self { status, what: what.into() }
+    }
+
+    /// What whoever asked for `path` is told.
+    pub(super) fn told(&self, path: &str) -> Reply {
+        error(path, self.status, &self.what)
+    }
+}
+
+/// Plain text and a line end.
 pub(super) fn text(status: StatusCode, line: &str) -> Reply {
     body(status, TEXT, format!("{line}\n"))
 }

@@ -16,7 +16,7 @@ fn account(more: &str) -> String {
 
 #[test]
 fn urls() {
-    let http = "(http only to a loopback host such as localhost)";
+    let http = "(http only to a loopback host such as localhost, or with `allow_http: true`)";
     let plain = "in the URL, want only scheme and host";
     for (url, want) in [
         ("http://app.harness.io", format!("found http to `app.harness.io`, want https {http}")),

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::super::{ConfigError, Loaded, SecretSource, fingerprint, load, parse};
+use super::super::{ConfigError, Loaded, SecretSource, Secrets, fingerprint, load, parse};
 use super::source;
 
 const ACCOUNTS: &str = "accounts: [{account_id: acme0000000000000000AA, api_key_file: key}]\n";
@@ -24,7 +24,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn load_in(folder: &TempDir, names: &[&str]) -> Result<Loaded, ConfigError> {
-    load(&names.iter().map(|name| folder.path().join(name)).collect::<Vec<_>>())
+    load(&names.iter().map(|name| folder.path().join(name)).collect::<Vec<_>>(), Secrets::Closed)
 }
 
 /// What is said of bad files, without the folder they are in.
@@ -133,7 +133,7 @@ fn files_that_are_none() {
     merge.yaml: expected a mapping or list of mappings for merging, but found scalar
     typo.yaml: acounts: unknown key, did you mean `accounts`?
     ");
-    assert_eq!(load(&[]).unwrap_err(), ConfigError::NoFile);
+    assert_eq!(load(&[], Secrets::Closed).unwrap_err(), ConfigError::NoFile);
 }
 
 #[test]

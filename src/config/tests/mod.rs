@@ -4,7 +4,9 @@ mod bad;
 mod bad_values;
 mod files;
 mod good;
+mod options;
 mod shipped;
+mod webhooks;
 
 use std::path::PathBuf;
 

@@ -286,3 +286,31 @@ fn a_sending_that_is_found_unsaved_after_the_deadline_is_not_tried_again() {
     assert!(bench.sent.is_empty(), "its deadline passed while it was being saved");
     assert_eq!(bench.runs[&run].reason, Some(Reason::NotSent));
 }
+
+#[test]
+fn without_a_call_for_want_of_a_secret_harness_is_as_it_was_and_the_secret_may_still_come() {
+    let manual = crate::config::Pipeline { schedule: None, ..pipeline("p") };
+    let mut bench = Bench::new([manual]);
+    let no_token = || TriggerAnswer::NotSent { message: "no webhook token".to_owned() };
+    bench.ask("p");
+    for _ in 0..5 {
+        bench.webhook_is(no_token());
+        assert_eq!(bench.newest().phase, Phase::Waiting);
+        bench.pass(secs(5));
+    }
+    assert_eq!(bench.up(), None);
+    bench.webhook_is_accepted();
+    assert_eq!((bench.newest().phase, bench.up()), (Phase::Accepted, Some(true)));
+
+    bench.reads.clear();
+    let mut bench = Bench::new([crate::config::Pipeline { schedule: None, ..pipeline("p") }]);
+    bench.ask("p");
+    while !bench.sent.is_empty() {
+        bench.webhook_is(no_token());
+        bench.pass(secs(10));
+    }
+    let expected = (Phase::Ended, Outcome::Unreachable, Some(Reason::NotSent), None);
+    assert_eq!(bench.state(), expected);
+    assert_eq!(bench.newest().message.as_deref(), Some("no webhook token"));
+    assert_eq!(bench.up(), None);
+}

@@ -250,10 +250,12 @@ impl Bench {
         let code = match &answer {
             TriggerAnswer::Accepted(_) => Some(200),
             TriggerAnswer::Throttled { .. } => Some(429),
-            TriggerAnswer::NeverLeft { .. } => None,
+            TriggerAnswer::NeverLeft { .. } | TriggerAnswer::NotSent { .. } => None,
             _ => Some(404),
         };
-        let answered = Answered { answer, code, skew: None, took: Duration::ZERO };
+        let called = !matches!(answer, TriggerAnswer::NotSent { .. });
+        let took = called.then_some(Duration::ZERO);
+        let answered = Answered { answer, code, skew: None, took };
         self.handle(Input::Triggered { run: send.run, answered });
     }
 
@@ -272,7 +274,8 @@ impl Bench {
             EventAnswer::Throttled { .. } => 429,
             EventAnswer::Failed { .. } => 500,
         };
-        let answered = Answered { answer, code: Some(code), skew: None, took: Duration::ZERO };
+        let answered =
+            Answered { answer, code: Some(code), skew: None, took: Some(Duration::ZERO) };
         self.handle(Input::EventRead { run: read.run, answered });
     }
 
@@ -285,6 +288,11 @@ impl Bench {
 
     pub(super) fn stop(&mut self) {
         self.handle(Input::Stop);
+    }
+
+    /// Whether Harness is up.
+    pub(super) fn up(&self) -> Option<bool> {
+        self.engine.up(&AccountName::new("default"))
     }
 
     /// The run begun last.

@@ -97,7 +97,7 @@ fn every_metric_that_is_shipped_is_one_of_ours() {
         seen.insert(path, named.len());
     }
     assert!(seen["deploy/prometheus/rules/runs.yaml"] >= 7, "{seen:?}");
-    assert!(seen["deploy/grafana/dashboards/harness.json"] >= 12, "{seen:?}");
+    assert!(seen["deploy/grafana/dashboards/harness-overview.json"] >= 20, "{seen:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The real binary as a process, and how tests speak to it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,29 +23,43 @@ pub(super) struct Exporter {
     /// How many processes there have been, and what the last scrape said in which.
     life: u32,
     last: Option<(u32, Scrape)>,
+    /// How often everything was checked that must hold on every scrape.
+    pub(super) scrapes: u32,
     finished: bool,
 }
 
 impl Exporter {
     pub(super) async fn start(setup: Setup) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut exporter =
-            Self { setup, process: None, address, life: 0, last: None, finished: false };
+        let mut exporter = Self {
+            setup,
+            process: None,
+            address,
+            life: 0,
+            last: None,
+            scrapes: 0,
+            finished: false,
+        };
         exporter.start_again().await;
         exporter
     }
 
-    /// A further life on the same store.
-    pub(super) async fn start_again(&mut self) {
+    /// A further life on the same store, of which nothing is known yet but that it has begun.
+    pub(super) fn spawn(&mut self) {
         assert!(self.process.is_none());
-        let log_length = self.output().len();
         self.process = Some(spawn(&self.setup));
         self.life += 1;
+    }
+
+    /// A further life on the same store.
+    pub(super) async fn start_again(&mut self) {
+        let log_length = fs::metadata(self.setup.output()).map_or(0, |file| file.len());
+        self.spawn();
         let address = until("the port", async || {
             let status = self.process.as_mut().unwrap().try_wait().unwrap();
-            let output = self.output();
-            assert_eq!(status, None, "it ended: {}", &output[log_length..]);
-            let line = output[log_length..].lines().find(|line| line.contains("msg=listening"))?;
+            let output = written_since(&self.setup.output(), log_length);
+            assert_eq!(status, None, "it ended: {output}");
+            let line = output.lines().find(|line| line.contains("msg=listening"))?;
             let (_, address) = line.split_once("address=")?;
             address.split(' ').next()?.parse().ok()
         });
@@ -123,6 +137,7 @@ impl Exporter {
             scrape.check_since(last, *life == self.life);
         }
         self.last = Some((self.life, scrape.clone()));
+        self.scrapes += 1;
         scrape
     }
 
@@ -194,6 +209,14 @@ impl Drop for Exporter {
             assert!(self.finished, "a test must end with finish()");
         }
     }
+}
+
+fn written_since(path: &Path, start: u64) -> String {
+    let mut file = File::open(path).unwrap();
+    file.seek(SeekFrom::Start(start)).unwrap();
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    text
 }
 
 fn command(setup: &Setup) -> Command {

@@ -111,8 +111,7 @@ impl Scrape {
             }
         }
         for set in ["harness_pipeline_last_trigger_outcome", "harness_pipeline_last_run_result"] {
-            for pipeline in self.pipelines() {
-                let sum = self.sum(&of_pipeline(set, pipeline));
+            for (pipeline, sum) in self.by_pipeline(set) {
                 assert!(sum <= 1, "{set} of {pipeline} adds up to {sum}");
             }
         }
@@ -137,18 +136,27 @@ impl Scrape {
 
     /// Every run is counted in exactly one place.
     fn check_books(&self) {
+        let [begun, failed, ended, active] =
+            ["triggers_total", "trigger_failures_total", "runs_total", "active_runs"]
+                .map(|name| self.by_pipeline(&format!("harness_pipeline_{name}")));
         for pipeline in self.pipelines() {
-            let of = |name: &str| self.sum(&of_pipeline(name, pipeline));
-            let begun = of("harness_pipeline_triggers_total");
-            let failed = of("harness_pipeline_trigger_failures_total");
-            let ended = of("harness_pipeline_runs_total");
-            let active = of("harness_pipeline_active_runs");
+            let [begun, failed, ended, active] = [&begun, &failed, &ended, &active]
+                .map(|sums| sums.get(pipeline).copied().unwrap_or(0));
             assert_eq!(
                 begun,
                 failed + ended + active,
                 "{pipeline}: {failed} failed, {ended} ended, {active} active"
             );
         }
+    }
+
+    /// The sums of a family's whole numbers, by pipeline.
+    fn by_pipeline(&self, name: &str) -> BTreeMap<&str, i64> {
+        let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
+        for (labels, value) in self.samples.get(name).into_iter().flatten() {
+            *sums.entry(labels["pipeline"].as_str()).or_default() += thousandths(*value) / 1000;
+        }
+        sums
     }
 
     fn pipelines(&self) -> BTreeSet<&str> {
@@ -182,11 +190,6 @@ impl Scrape {
 
 fn thousandths(value: f64) -> i64 {
     format!("{:.0}", value * 1000.0).parse().unwrap()
-}
-
-fn of_pipeline(name: &str, pipeline: &str) -> String {
-    let escaped = pipeline.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    format!("{name}{{pipeline=\"{escaped}\"}}")
 }
 
 /// `name` or `name{label="value",…}`, as it stands before a value.

@@ -147,9 +147,12 @@ impl World {
             }
             Some(Bug::ForgetLastSlot) => {
                 for row in &mut restored.pipelines {
-                    let every =
-                        row.schedule.parse().map_or(Duration::ZERO, |s: Schedule| s.interval());
-                    row.mark.handled_until = row.mark.handled_until.before(every);
+                    let until = row.mark.handled_until;
+                    if let Ok(schedule) = row.schedule.parse::<Schedule>()
+                        && let Some(last) = schedule.due_times(&row.name).last_at_or_before(until)
+                    {
+                        row.mark.handled_until = Wall(last.0 - 1);
+                    }
                 }
             }
             _ => {}

@@ -32,7 +32,8 @@ pub(super) struct Server {
 pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) telemetry_path: &'static str,
-    pub(super) trigger: Option<mpsc::Sender<Request>>,
+    /// Who is asked; without it, nothing can be changed.
+    pub(super) driver: Option<mpsc::Sender<Request>>,
     pub(super) body: Bytes,
 }
 
@@ -41,7 +42,7 @@ impl Default for Setup {
         Self {
             limits: Limits::default(),
             telemetry_path: "/metrics",
-            trigger: None,
+            driver: None,
             body: Bytes::from_static(EXPOSITION.as_bytes()),
         }
     }
@@ -64,8 +65,9 @@ impl Setup {
             healthy: Box::new(move || is_healthy.load(Ordering::SeqCst)),
             ready: ready.clone(),
             telemetry_path: self.telemetry_path.to_owned(),
-            enable_trigger: self.trigger.is_some(),
-            driver: self.trigger.unwrap_or_else(|| mpsc::channel(1).0),
+            enable_trigger: self.driver.is_some(),
+            enable_lifecycle: self.driver.is_some(),
+            driver: self.driver.unwrap_or_else(|| mpsc::channel(1).0),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let mut tasks = JoinSet::new();
@@ -81,7 +83,7 @@ impl Setup {
     /// A server that may trigger, and a driver that knows four pipelines and echoes the payload.
     pub(super) async fn start_with_driver(mut self) -> Server {
         let (sender, mut requests) = mpsc::channel::<Request>(8);
-        self.trigger = Some(sender);
+        self.driver = Some(sender);
         let mut server = self.start().await;
         server.tasks.spawn(async move {
             while let Some(request) = requests.recv().await {
