@@ -106,6 +106,7 @@ impl Demo {
             enable_trigger: self.listen_address.is_loopback(),
             enable_lifecycle: self.listen_address.is_loopback(),
             dry_run: false,
+            load: None,
             ended: Some(ended),
         };
         let stop = async move {

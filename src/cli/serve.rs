@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::{Failure, args, block_on, load::load};
 use crate::app;
-use crate::config::{Account, Config, Location, PLACEHOLDER_ACCOUNT_ID};
+use crate::config::{self, Account, Config, Loaded, Location, PLACEHOLDER_ACCOUNT_ID, Secrets};
+use crate::harness::read_secret;
 use crate::telemetry::{self, Format, Level};
 use crate::web::ListenAddress;
 
@@ -113,28 +114,31 @@ const ENABLE_LIFECYCLE: &str = "web.enable-lifecycle";
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.check_exposure()?;
-        let mut loaded = load(&self.config_files)?;
-        check_accounts(&loaded.config)?;
-        if let Some(url) = self.storage_url {
-            // Not by clap, which would repeat the URL with whatever password is in it.
-            let location = url.parse::<Location>();
-            loaded.config.storage.location =
-                location.map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
-        }
+        let loaded = load(&self.config_files)?;
+        let loaded = checked(loaded, self.storage_url.as_deref())?;
         telemetry::init(self.log_level, self.log_format).map_err(anyhow::Error::from)?;
         for warning in loaded.warnings {
             tracing::warn!(%warning, "the config may not mean what it says");
         }
-        let options = app::ServeOptions {
+        let (files, storage_url) = (self.config_files, self.storage_url);
+        let again = move || {
+            let open = |source: &_| read_secret(source).map_err(|error| error.to_string());
+            let loaded = config::load(&files, Secrets::Opened(&open))?;
+            checked(loaded, storage_url.as_deref()).map_err(Failure::into_error)
+        };
+        let setup = app::Setup {
             config: loaded.config,
             fingerprint: loaded.fingerprint,
-            listen_addresses: self.listen_addresses,
+            listeners: Vec::new(),
             telemetry_path: self.telemetry_path,
             enable_trigger: self.enable_trigger,
             enable_lifecycle: self.enable_lifecycle,
             dry_run: self.dry_run,
+            load: Some(Box::new(again)),
+            ended: None,
         };
-        Ok(block_on(app::serve(options))??)
+        let addresses = self.listen_addresses;
+        Ok(block_on(async move { app::serve(&addresses, setup).await })??)
     }
 
     /// Nobody but users may change something from elsewhere.
@@ -154,6 +158,18 @@ impl Serve {
             _ => Ok(()),
         }
     }
+}
+
+/// The config with what the command line overrides, if it can be served.
+fn checked(mut loaded: Loaded, storage_url: Option<&str>) -> Result<Loaded, Failure> {
+    check_accounts(&loaded.config)?;
+    if let Some(url) = storage_url {
+        // Not by clap, which would repeat the URL with whatever password is in it.
+        let location = url.parse::<Location>();
+        loaded.config.storage.location =
+            location.map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
+    }
+    Ok(loaded)
 }
 
 /// Refuses a config that still has the placeholder of the shipped one.

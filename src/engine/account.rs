@@ -21,6 +21,8 @@ const FAILURES_TO_BE_DOWN: u32 = 3;
 pub(super) enum Job {
     /// A due time of this pipeline.
     Due(PipelineName),
+    /// Another attempt at a due time of this pipeline.
+    Retry(PipelineName),
     /// A run that is saved: asked for by hand.
     Run(RunId),
 }
@@ -40,6 +42,8 @@ struct Look {
 pub(super) enum Go {
     /// A due time of this pipeline.
     Begin(PipelineName, Wall),
+    /// Another attempt at a due time of this pipeline.
+    Retry(PipelineName),
     /// The webhook of a run that is saved.
     Send(RunId),
     /// A look at a run.
@@ -121,6 +125,18 @@ impl AccountState {
         }
     }
 
+    /// Goes on with what the config says of it now.
+    pub(super) fn reconfigure(&mut self, config: Arc<Account>) {
+        self.limiter.set_limit(config.requests_per_minute);
+        if self.config.url != config.url {
+            // It may be another Harness.
+            self.webhook = Way::Trying(WebhookVersion::V1);
+            self.details = Way::Trying(DetailsVersion::V2);
+            (self.up, self.failures, self.skew) = (None, 0, None);
+        }
+        self.config = config;
+    }
+
     /// When the first of the waiting calls may go. `None` where none waits, or where what they
     /// wait for is an answer.
     pub(super) fn next_call_at(&self, now: Mono) -> Option<Mono> {
@@ -182,6 +198,7 @@ impl AccountState {
             let (due, since, job) = self.fresh.pop_first()?;
             return Some(match job {
                 Job::Due(name) => (since, Go::Begin(name, due)),
+                Job::Retry(name) => (since, Go::Retry(name)),
                 Job::Run(run) => (since, Go::Send(run)),
             });
         }
