@@ -86,8 +86,7 @@ impl Engine {
         active.version = match &config.webhook {
             Webhook::Token(_) => WebhookVersion::V3,
             Webhook::Fixed(version) | Webhook::Url { version, .. } => *version,
-            Webhook::Auto if account.prefers_v2 => WebhookVersion::V2,
-            Webhook::Auto => WebhookVersion::V1,
+            Webhook::Auto => account.webhook.next(),
         };
         let version = active.version;
         let run = Arc::new(active.run.clone());
@@ -113,7 +112,7 @@ impl Engine {
             return;
         };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
-        let version = account.details_version();
+        let version = account.details.next();
         active.call = Some(Call::Read(account.take(now.mono), version));
         self.effects.push(Effect::ReadEvent(ReadEvent {
             run: id.clone(),
@@ -173,8 +172,9 @@ impl Engine {
             let Some((at, timer)) = self.timers.pop_first() else { return };
             match timer {
                 Timer::Read(run) => {
+                    let gap = self.runs.get(&run).map_or(Duration::ZERO, |active| active.gap);
                     if let Some(account) = self.account_of(&run) {
-                        account.reads.insert((at, run));
+                        account.want_look(run, at, gap);
                     }
                 }
                 Timer::Resend(run) => {
@@ -210,6 +210,7 @@ impl Active {
             config,
             version: WebhookVersion::V1,
             attempts: 0,
+            gap: Duration::ZERO,
             call: None,
             retries: None,
         }

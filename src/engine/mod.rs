@@ -211,6 +211,8 @@ struct Active {
     version: WebhookVersion,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
+    /// How long the next look was to wait.
+    gap: Duration,
     /// The call under way, if any.
     call: Option<calls::Call>,
     /// The attempt at the same due time that went wrong before it.

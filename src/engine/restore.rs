@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::account::Job;
 use super::due::by_itself;
@@ -21,6 +22,7 @@ impl Engine {
     /// Takes up what a store holds. To be called once, before anything else.
     pub fn restore(&mut self, restored: &Restored, now: Now) {
         self.seen = now.wall;
+        self.follow_up(restored, now);
         for run in restored.runs.iter().filter(|run| run.is_active()) {
             self.take_up(run, now);
         }
@@ -44,6 +46,21 @@ impl Engine {
         self.forget_removed(restored, now);
     }
 
+    /// The limits, and what was learned, go on from one life to the next.
+    fn follow_up(&mut self, restored: &Restored, now: Now) {
+        if restored.pipelines.is_empty() {
+            return;
+        }
+        for account in self.accounts.values_mut() {
+            account.limiter.take_over(now.mono);
+        }
+        for durations in &restored.durations {
+            if let Some(pipeline) = self.pipelines.get_mut(&durations.pipeline) {
+                pipeline.memory.note(durations.finished.iter().copied());
+            }
+        }
+    }
+
     /// Goes on with an open run where it stands.
     pub(super) fn take_up(&mut self, run: &Arc<Run>, now: Now) {
         let pipeline = self.pipelines.get(&run.pipeline);
@@ -65,7 +82,10 @@ impl Engine {
         match phase {
             Phase::Due => account.fresh.insert((begun, now.mono, Job::Run(id.clone()))),
             Phase::Waiting => account.resends.insert((now.mono, id.clone())),
-            Phase::Accepted | Phase::Executing => account.reads.insert((now.mono, id.clone())),
+            Phase::Accepted | Phase::Executing => {
+                account.want_look(id.clone(), now.mono, Duration::ZERO);
+                true
+            }
             Phase::Sending | Phase::Ended => false,
         };
         if phase != Phase::Due {

@@ -128,6 +128,8 @@ impl Bench {
         self.missed.clear();
         self.move_to(self.now.mono.after(down));
         self.start();
+        // A process that takes up from another lets the first call go after one interval.
+        self.pass(Duration::from_millis(250));
     }
 
     pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Pipeline)) {
