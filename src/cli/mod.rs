@@ -80,6 +80,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What went wrong, whatever follows from it.
+    pub(crate) fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Usage(error)
+            | Self::Failed(error)
+            | Self::TriggerFailed(error)
+            | Self::Unknown(error) => error,
+        }
+    }
+
     /// The status to exit with.
     #[must_use]
     pub const fn status(&self) -> u8 {
