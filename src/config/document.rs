@@ -78,7 +78,32 @@ fn told(text: &str, error: &serde_yaml::Error) -> (Option<Spot>, String) {
         let column = line.chars().count() - value.chars().count() + 1;
         return (Some(spot(line, number, column)), what);
     }
-    (Some(spot(line, number, column)), message)
+    (Some(spot(line, number, column)), with_hint(message))
+}
+
+/// What the reader of YAML says, and what would do.
+fn with_hint(message: String) -> String {
+    let hints = [
+        (
+            "mapping values are not allowed",
+            "found a `:` where no key can be, want the key in line with its neighbours, or the text \
+             in quotes",
+        ),
+        ("did not find expected key", "found no key, want it in line with its neighbours"),
+        (
+            "unknown anchor",
+            "found an alias of what is not there, want `&` and the same name before it, or the text \
+             in quotes",
+        ),
+        (
+            "cannot start any token",
+            "found a character with which no text begins in YAML, want the text in quotes",
+        ),
+    ];
+    match hints.iter().find(|(said, _)| message.contains(said)) {
+        Some((_, hint)) => format!("{hint} ({message})"),
+        None => message,
+    }
 }
 
 /// What is to be said of a `value` that needs quotes and has none.
@@ -103,7 +128,8 @@ fn unquoted(key: &str, value: &str) -> Option<String> {
 fn key_and_value(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(':')?;
     let key = key.trim_start_matches([' ', '-', '\t']);
-    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_key = key == "<<" || !key.is_empty() && key.chars().all(word);
     is_key.then(|| (key, value.trim_start()))
 }
 

@@ -129,7 +129,7 @@ fn files_that_are_none() {
     text.yaml:1:1: found a text, want a mapping of keys to values
     broken.yaml:2:10: found the end of the file, want each bracket and quote closed (did not find expected node content, while parsing a flow node)
     twice.yaml:3:3: found `pipeline` again, which is on line 2 already, want it once
-    anchor.yaml:1:11: unknown anchor
+    anchor.yaml:1:11: found an alias of what is not there, want `&` and the same name before it, or the text in quotes (unknown anchor)
     merge.yaml:1:12: found something else than a mapping to merge, want an alias such as *name or a list of them
     typo.yaml:1:1: acounts: unknown key, did you mean `accounts`?
     ");

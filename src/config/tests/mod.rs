@@ -60,5 +60,7 @@ fn line(place: &Place, message: &str) -> String {
 fn shown(text: &str) -> String {
     let problems = parse(&[source("config.yaml", text)]).expect_err("this should be no config");
     let all = problems.0.iter().map(|problem| problem.rendered(Colours::Plain));
-    all.collect::<Vec<_>>().join("\n\n")
+    let all = all.collect::<Vec<_>>().join("\n\n");
+    assert!(!all.contains("hunter2"), "a secret is shown: {all}");
+    all
 }
