@@ -6,7 +6,8 @@ use serde_yaml::Value;
 use url::{Host, Url};
 
 use super::fields::{Fields, Read};
-use super::problem::{Place, Report, nearest, quoted};
+use super::place::Place;
+use super::problem::{Report, nearest, quoted};
 use super::{
     Account, DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_REQUESTS_PER_MINUTE, DEFAULT_TIMEOUT,
     DEFAULT_TRIGGERS_PER_MINUTE, secret, values,

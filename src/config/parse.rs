@@ -8,8 +8,10 @@ use std::sync::Arc;
 use super::account::{self, Known};
 use super::document;
 use super::fields::{Fields, Read};
+use super::index::Index;
 use super::pipeline::{self, Draft, Whole};
-use super::problem::{Place, Problem, Problems, Report, Warning, quoted};
+use super::place::Place;
+use super::problem::{Problem, Problems, Report, Warning, quoted};
 use super::secret::{Beside, Secrets};
 use super::settings::Settings;
 use super::{Config, MetricsOptions, Pipeline, Results, SecretSource, Storage, options, storage};
@@ -44,7 +46,18 @@ pub(super) fn assemble(
         found.read(file, secrets);
     }
     let first = files.first().map_or(Path::new("config"), |file| &file.name);
-    found.finish(&Place::file(first))
+    let (config, mut report) = found.finish(&Place::file(first));
+    if !report.problems.is_empty() || !report.warnings.is_empty() {
+        for file in files {
+            if let Some(index) = Index::new(&file.text) {
+                report.locate(&file.name.display().to_string(), &index);
+            }
+        }
+    }
+    match config {
+        Some(config) if report.problems.is_empty() => Ok((config, report.warnings)),
+        _ => Err(Problems(report.problems)),
+    }
 }
 
 /// What was found in the files so far. A place is there where the key is, even with nothing good.
@@ -168,7 +181,7 @@ impl Found {
     }
 
     /// Checks what concerns several entries or files; `first` is the place of the first file.
-    fn finish(mut self, first: &Place) -> Result<(Config, Vec<Warning>), Problems> {
+    fn finish(mut self, first: &Place) -> (Option<Config>, Report) {
         let accounts = self.known_accounts(first);
         let metrics = self.metrics.or_default();
         let labels = metrics.as_ref().filter(|_| !self.unread).map(|m| m.labels.clone());
@@ -178,7 +191,7 @@ impl Found {
         }
         let pipelines = finish_pipelines(self.groups, &whole, &mut self.report);
         if !self.report.problems.is_empty() {
-            return Err(Problems(self.report.problems));
+            return (None, self.report);
         }
         if let (Some(place), true) = (&self.pipelines_place, pipelines.is_empty()) {
             self.report.warn(place, "there is no pipeline, so nothing is ever triggered");
@@ -192,7 +205,7 @@ impl Found {
             metrics: metrics.unwrap_or_default(),
             notifications: self.notifications.value,
         };
-        Ok((config, self.report.warnings))
+        (Some(config), self.report)
     }
 
     fn known_accounts(&mut self, first: &Place) -> Known {
