@@ -124,8 +124,8 @@ async fn fault_32_sixty_four_file_descriptors() {
         pipeline(&mut world, name);
         setup.set_pipeline(name, "every: 2s");
     }
-    let slow = Delivery::Trickle(Duration::from_millis(5));
-    world.faults.rate(Endpoint::Event, 0.15, Fault::Delivered(slow));
+    let slow = Delivery::Slow(Duration::from_millis(5));
+    world.faults.rate(Endpoint::Event, 0.15, Fault::Usual(slow));
     let simulator = serve(world);
     let mut exporter = setup.account("url", &simulator.url()).start().await;
     let good = r#"harness_pipeline_runs_total{result="success"}"#;
