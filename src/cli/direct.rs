@@ -168,6 +168,13 @@ fn read(account: &Value, pipelines: &[Value]) -> Result<Config, Failure> {
     let name = PathBuf::from("command line");
     match parse(&[Source { name, text }]) {
         Ok((config, _)) => Ok(config),
-        Err(problems) => Err(Failure::Usage(anyhow!(problems.to_string().replace('\n', "; ")))),
+        Err(problems) => {
+            // The text was made here: a line and a column of it mean nothing to anybody.
+            let said = problems.0.iter().map(|problem| {
+                let place = &problem.place;
+                format!("{}: {}: {}", place.file_name(), place.path(), problem.message)
+            });
+            Err(Failure::Usage(anyhow!(said.collect::<Vec<_>>().join("; "))))
+        }
     }
 }
