@@ -315,39 +315,34 @@ impl Driver {
 
     /// Whoever asked may have gone, which changes nothing.
     fn ask(&mut self, ask: Request) -> Result<(), Error> {
+        // While the store fails, or too many wait for it, nobody is let wait in vain, and nothing
+        // gathers for them here.
+        let in_vain = self.parts.saving.fails() || self.asked.len() >= MOST_ASKS;
         match ask {
-            // While the store fails, or too many wait for it, nobody is let wait in vain, and nothing
-            // gathers for them here.
-            Request::Trigger { reply, .. }
-                if self.parts.saving.fails() || self.asked.len() >= MOST_ASKS =>
-            {
+            Request::Trigger { reply, .. } if in_vain => {
                 let _ = reply.send(TriggerReply::StoreUnavailable);
             }
-            Request::Trigger { pipeline, payload, reply } => {
-                self.last_ask += 1;
-                let random = getrandom::u64().map_err(Error::Random)?;
-                self.asked.insert(self.last_ask, Asker::Trigger(reply));
-                let payload = payload.map(Arc::from);
-                let input = Input::Asked { request: self.last_ask, pipeline, payload, random };
-                self.parts.engine.handle(input, self.parts.clock.now());
-            }
-            Request::Pause { reply, .. } | Request::Resume { reply, .. }
-                if self.parts.saving.fails() || self.asked.len() >= MOST_ASKS =>
-            {
+            Request::Pause { reply, .. } | Request::Resume { reply, .. } if in_vain => {
                 let _ = reply.send(SwitchReply::StoreUnavailable);
             }
+            Request::Trigger { pipeline, payload, reply } => {
+                let random = getrandom::u64().map_err(Error::Random)?;
+                let request = self.awaited_by(Asker::Trigger(reply));
+                let payload = payload.map(Arc::from);
+                let input = Input::Asked { request, pipeline, payload, random };
+                self.parts.engine.handle(input, self.parts.clock.now());
+            }
             Request::Pause { pipelines, reply } => {
-                let request = self.switch(reply);
+                let request = self.awaited_by(Asker::Switch(reply));
                 let input = Input::Pause { request, pipelines };
                 self.parts.engine.handle(input, self.parts.clock.now());
             }
             Request::Resume { pipelines, reply } => {
-                let request = self.switch(reply);
+                let request = self.awaited_by(Asker::Switch(reply));
                 let input = Input::Resume { request, pipelines };
                 self.parts.engine.handle(input, self.parts.clock.now());
             }
             Request::Reload { reply } => self.reloading.ask(reply),
-            Request::Notified(_) => {}
         }
         Ok(())
     }
@@ -382,9 +377,10 @@ impl Driver {
         self.reloading.tell(&reply);
     }
 
-    fn switch(&mut self, reply: oneshot::Sender<SwitchReply>) -> u64 {
+    /// The number by which the engine answers this one.
+    fn awaited_by(&mut self, asker: Asker) -> u64 {
         self.last_ask += 1;
-        self.asked.insert(self.last_ask, Asker::Switch(reply));
+        self.asked.insert(self.last_ask, asker);
         self.last_ask
     }
 

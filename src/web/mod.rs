@@ -37,9 +37,7 @@ pub use door::{ServeError, serve};
 pub use guard::{Guard, WebConfigError};
 pub use page::pipelines_table;
 pub use reply::escape_html;
-pub use request::{
-    Notification, NotifiedEvent, NotifiedScope, ReloadReply, Request, SwitchReply, TriggerReply,
-};
+pub use request::{ReloadReply, Request, SwitchReply, TriggerReply};
 
 /// What the routes need of the rest of the program.
 pub struct Site {
