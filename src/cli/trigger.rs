@@ -192,7 +192,7 @@ impl Find {
         let meant = self.entry.find()?;
         let client = meant.client()?;
         let name = &meant.pipeline.trigger;
-        let trigger = block_on(client.look_up_trigger(&meant.account, &meant.pipeline))?
+        let trigger = block_on(client.look_up_trigger(&meant.pipeline))?
             .with_context(|| format!("cannot look up trigger {name}"))?;
         let url = trigger
             .webhook_url
