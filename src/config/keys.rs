@@ -1,9 +1,8 @@
 //! The table of all keys: what each is called, what it takes, its default and what it is for.
 //!
-//! From it come docs/configuration.md and the JSON Schema, and what of a file may be shown. The
-//! reader does not follow it; tests hold the two to each other: the reader asks for the keys that
-//! are here and no others, and what is given here as a default changes nothing when it is written
-//! down.
+//! From it follows what of a file may be shown: where a key may hold a secret, its value may not,
+//! and neither may that of a key which is not here. What a key takes and is for is told for readers;
+//! the reader of the config does not follow it.
 
 use self::Form::{
     Cron, Durations, Headers, Id, Labels, Name, Payload, Seconds, Section as In, Sections, Texts,
