@@ -182,3 +182,27 @@ fn the_ends_of_the_clock_are_survived() {
     let days = all.count_between(Wall(250_000_000_000_000), Wall(i64::MAX));
     assert!((39_370..39_380).contains(&days), "{days}");
 }
+
+/// Where a zone changes its clock and its rules at once, and between its usual changes.
+#[test]
+fn faults_33_and_34_changes_out_of_turn() {
+    hold(&[
+        // To the time of the neighbours, an hour after the usual change.
+        (
+            "30 1,2,3 * * *",
+            "America/Indiana/Winamac",
+            "2007-03-11T00:00",
+            "2007-03-11T23:00",
+            "11 01:30-06, 11 04:00-04",
+        ),
+        // Back at midnight and in January.
+        (
+            "30 23 * * *",
+            "America/Ciudad_Juarez",
+            "2022-11-29T00:00",
+            "2022-11-30T12:00",
+            "29 23:30-06",
+        ),
+        ("30 1 * * *", "America/Metlakatla", "2019-01-19T12:00", "2019-01-20T12:00", "20 01:30-08"),
+    ]);
+}
