@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, load::load, print, remark};
+use crate::calendar::Calendar;
 use crate::config::{Colours, Config, PLACEHOLDER_ACCOUNT_ID, Pipeline};
 use crate::driver;
 use crate::model::Wall;
@@ -52,8 +53,8 @@ fn report(config: &Config, now: Wall) -> String {
     for pipeline in &config.pipelines {
         let (next, runs) = outlook(pipeline, now);
         total = total.saturating_add(runs);
-        let schedule = pipeline.schedule.as_ref().map_or("-", Schedule::text);
-        rows.push([pipeline.name.to_string(), schedule.to_owned(), next, runs.to_string()]);
+        let schedule = pipeline.schedule.as_ref().map_or_else(|| "-".to_owned(), written);
+        rows.push([pipeline.name.to_string(), schedule, next, runs.to_string()]);
     }
     let mut report = table(&rows);
     let pipelines = counted(config.pipelines.len(), "pipeline");
@@ -65,15 +66,24 @@ fn report(config: &Config, now: Wall) -> String {
 
 /// When a pipeline is due next, and how often within a day.
 fn outlook(pipeline: &Pipeline, now: Wall) -> (String, u64) {
-    let Some(schedule) = &pipeline.schedule else {
+    if pipeline.schedule.is_none() {
         return ("only when asked for".to_owned(), 0);
-    };
+    }
     if pipeline.paused {
         return ("paused".to_owned(), 0);
     }
-    let due = schedule.due_times(&pipeline.name);
-    let next = due.next_after(now).map_or_else(|| "never".to_owned(), |next| next.to_string());
-    (next, due.count_between(now, now.after(DAY)))
+    let calendar = Calendar::of(pipeline);
+    let next = calendar.next_after(now).map(|due| calendar.fires(due).to_string());
+    let next = next.unwrap_or_else(|| "never".to_owned());
+    (next, calendar.count_between(now, now.after(DAY)))
+}
+
+/// A schedule with the zone that its times are meant in, unless that is UTC.
+fn written(schedule: &Schedule) -> String {
+    match schedule.timezone() {
+        "UTC" => schedule.text().to_owned(),
+        timezone => format!("{} {timezone}", schedule.text()),
+    }
 }
 
 /// A number and what there are so many of.

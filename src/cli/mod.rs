@@ -14,6 +14,7 @@ mod metrics;
 mod pause;
 mod report;
 mod run;
+mod schedule;
 mod serve;
 mod status;
 mod trigger;
@@ -41,6 +42,7 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Check(check::Check),
+    Schedule(schedule::ScheduleCommand),
     Health(health::Health),
     Pause(pause::Pause),
     Resume(pause::Resume),
@@ -56,6 +58,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Schedule(command) => command.run(),
         Command::Health(command) => command.run(),
         Command::Pause(command) => command.run(),
         Command::Resume(command) => command.run(),

@@ -30,7 +30,7 @@ fn every_flag_has_its_variable() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 49);
+    assert_eq!(seen, 53);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod demo;
 mod dry_run;
 mod pause;
 mod run;
+mod schedule;
 mod status;
 mod trigger;
 

@@ -49,7 +49,7 @@ const ZONES: [&str; 30] = [
 
 /// Expressions that between them follow every rule.
 const FEW_SHAPES: [&str; 8] = [
-    "*/15 * * * *",
+    "*/15 0-5 * * *",
     "0-59/20 0-6 * * *",
     "*/30 1 * * *",
     "30 */2 * * *",
