@@ -4,22 +4,36 @@
 //! long. Being throttled costs more than waiting, so we stay below a limit of our own: smooth (a
 //! small burst, then evenly spaced), and never more than the budget in any 60 s. The limiter knows
 //! nothing of what the calls are for; who goes first is the engine's to say.
+//!
+//! Burst and spacing together are the budget of a minute: whatever a minute is made of, it holds no
+//! more calls than a whole burst and what the spacing lets through. So nothing need be remembered of
+//! single calls, and nothing be saved: a process that takes up from another begins without a burst,
+//! as if the other had spent it just now, and over both no minute holds more than the budget. It does
+//! not know either whether the key is paused, so its first call goes alone, as after a pause.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::Mono;
 
 /// Calls that may go at once after a quiet time. Two below what the contract allows in any one
-/// second, because calls let go over more than a second may arrive within one.
+/// second, because calls let go over more than a second may arrive within one. Where less than a call
+/// a second may go there is no burst: it would be missing for long.
 const BURST: u32 = 3;
 
-/// Over how long the budget is counted: a minute, and a second for calls that arrive late.
+/// Within which time no more calls than the budget go: a minute, and a second for calls that arrive
+/// late.
 const WINDOW: Duration = Duration::from_secs(61);
 
 /// The first pause after a 429 that does not say how long, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long the one call after a pause is waited for: a 429 comes fast, and a call that hangs must
+/// not hold up the key.
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A call that leaves later than this is no longer one of the minute in which it was let go.
+const LATE: Duration = Duration::from_millis(500);
 
 /// The longest `Retry-After` that is believed: a word of a proxy's must not stop us for a day.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
@@ -30,12 +44,10 @@ const RETRY_MARGIN: Duration = Duration::from_millis(100);
 /// The limiter of one account.
 #[derive(Clone, Debug)]
 pub struct Limiter {
-    per_minute: usize,
     interval: Duration,
     burst: u32,
     /// When the calls so far would be due if they had been evenly spaced.
     spaced_until: Mono,
-    recent: VecDeque<Mono>,
     pause: Option<Pause>,
     random: u64,
 }
@@ -45,8 +57,8 @@ struct Pause {
     until: Mono,
     /// How many pauses in a row.
     step: u32,
-    /// Whether the one call that may follow a pause is under way.
-    probing: bool,
+    /// Since when the one call that may follow a pause is under way, if it is.
+    probing: Option<Mono>,
 }
 
 /// What a call must bring back when it has been answered.
@@ -56,74 +68,65 @@ pub struct Ticket {
     taken: Mono,
 }
 
-/// When a call may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Free {
-    /// Now.
-    Now,
-    /// Not before this instant.
-    At(Mono),
-    /// Not before the call under way has been answered.
-    AfterProbe,
-}
-
 impl Limiter {
     /// A limiter for `per_minute` calls; `seed` makes the jitter of replicas differ.
     #[must_use]
     pub fn new(per_minute: u32, seed: u64) -> Self {
         let per_minute = per_minute.max(1);
+        let burst = if per_minute < 60 { 1 } else { BURST };
         Self {
-            per_minute: usize::try_from(per_minute).unwrap_or(usize::MAX),
-            interval: Duration::from_mins(1) / per_minute,
-            burst: BURST.min(per_minute),
+            // A burst, and then one call an interval: that is the budget within the window.
+            interval: WINDOW / (per_minute - burst + 1),
+            burst,
             spaced_until: Mono::default(),
-            recent: VecDeque::new(),
             pause: None,
             random: seed | 1,
         }
     }
 
-    /// When the next call may go.
+    /// Allows `per_minute` calls from now on. What has been called counts as it did.
+    pub fn set_limit(&mut self, per_minute: u32) {
+        let fresh = Self::new(per_minute, self.random);
+        (self.interval, self.burst) = (fresh.interval, fresh.burst);
+    }
+
+    /// Another process has used the key until now: it may have spent the burst, and been told to
+    /// pause.
+    pub fn take_over(&mut self, now: Mono) {
+        self.spaced_until = now.after(self.interval.saturating_mul(self.burst));
+        self.pause = Some(Pause { until: now, step: 0, probing: None });
+    }
+
+    /// When the next call may go: `now`, or later.
     #[must_use]
-    pub fn free(&self, now: Mono) -> Free {
-        if self.pause.is_some_and(|pause| pause.probing) {
-            return Free::AfterProbe;
-        }
-        let paused = self.pause.map_or(now, |pause| pause.until);
-        let room = self.interval.saturating_mul(self.burst.saturating_sub(1));
-        let smooth = Mono(self.spaced_until.0.saturating_sub(room));
-        let budget = match self.recent.len().checked_sub(self.per_minute) {
-            Some(index) => self.recent.get(index).map_or(now, |call| call.after(WINDOW)),
+    pub fn free_at(&self, now: Mono) -> Mono {
+        let paused = match self.pause {
+            Some(Pause { probing: Some(since), .. }) => since.after(PROBE_PATIENCE),
+            Some(pause) => pause.until,
             None => now,
         };
-        let at = paused.max(smooth).max(budget);
-        if at <= now { Free::Now } else { Free::At(at) }
+        let room = self.interval.saturating_mul(self.burst.saturating_sub(1));
+        let smooth = Mono(self.spaced_until.0.saturating_sub(room));
+        paused.max(smooth).max(now)
     }
 
     /// Counts a call that goes now.
     pub fn take(&mut self, now: Mono) -> Ticket {
-        while self.recent.front().is_some_and(|call| call.after(WINDOW) <= now) {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(now);
         self.spaced_until = self.spaced_until.max(now).after(self.interval);
         let probe = self.pause.is_some();
         if let Some(pause) = &mut self.pause {
-            pause.probing = true;
+            pause.probing = Some(now);
         }
         Ticket { probe, taken: now }
     }
 
-    /// A call left only at `left`: what had to be saved before it took long. It counts from then.
+    /// A call left only at `left`: what had to be saved before it took long. It counts from then, and
+    /// what it has left room for since it was taken is no longer there.
     pub fn left(&mut self, ticket: Ticket, left: Mono) {
-        if left <= ticket.taken {
-            return;
+        if left > ticket.taken.after(LATE) {
+            let late = left.since(ticket.taken).min(self.interval);
+            self.spaced_until = self.spaced_until.max(left).after(late);
         }
-        if let Ok(index) = self.recent.binary_search(&ticket.taken) {
-            self.recent.remove(index);
-        }
-        let index = self.recent.partition_point(|call| *call <= left);
-        self.recent.insert(index, left);
     }
 
     /// A call was answered with something else than 429, or not at all.
@@ -147,7 +150,7 @@ impl Limiter {
         let step = self.pause.map_or(0, |pause| pause.step.saturating_add(1));
         let backoff = FIRST_PAUSE.saturating_mul(1 << step.min(10)).min(LONGEST_PAUSE);
         let until = asked.unwrap_or_else(|| now.after(self.jittered(backoff)));
-        self.pause = Some(Pause { until, step, probing: false });
+        self.pause = Some(Pause { until, step, probing: None });
     }
 
     /// Between three quarters of `pause` and all of it, so that replicas do not probe in step.
@@ -163,26 +166,26 @@ impl Limiter {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     fn at(millis: u64) -> Mono {
         Mono(Duration::from_hours(1) + Duration::from_millis(millis))
     }
 
-    /// Calls for as long as `until` milliseconds as often as the limiter lets, each answered at once.
-    fn saturate(limiter: &mut Limiter, until: u64) -> Vec<Mono> {
+    /// Calls within a span of milliseconds as often as the limiter lets, each answered at once.
+    fn saturate(limiter: &mut Limiter, within: Range<u64>) -> Vec<Mono> {
         let mut calls = Vec::new();
-        let mut now = at(0);
-        while now < at(until) {
-            match limiter.free(now) {
-                Free::Now => {
-                    let ticket = limiter.take(now);
-                    limiter.answered(ticket, now);
-                    calls.push(now);
-                }
-                Free::At(later) => now = later,
-                Free::AfterProbe => panic!("every call has been answered"),
+        let mut now = at(within.start);
+        while now < at(within.end) {
+            let free_at = limiter.free_at(now);
+            if free_at == now {
+                let ticket = limiter.take(now);
+                limiter.answered(ticket, now);
+                calls.push(now);
             }
+            now = free_at;
         }
         calls
     }
@@ -196,26 +199,68 @@ mod tests {
     #[test]
     fn no_minute_is_above_the_budget_and_no_second_above_a_sixtieth_and_five() {
         for per_minute in [1, 7, 30, 60, 400, 1000] {
-            let calls = saturate(&mut Limiter::new(per_minute, 1), 300_000);
+            let calls = saturate(&mut Limiter::new(per_minute, 1), 0..300_000);
             let budget = per_minute as usize;
             assert!(most_within(&calls, Duration::from_mins(1)) <= budget, "{per_minute}");
             assert!(most_within(&calls, Duration::from_secs(1)) <= budget / 60 + 5, "{per_minute}");
-            assert!(calls.len() >= budget * 4, "{per_minute}: only {} calls in 5 min", calls.len());
+            assert!(
+                calls.len() * 10 >= budget * 45,
+                "{per_minute}: only {} calls in 5 min",
+                calls.len()
+            );
         }
     }
 
     #[test]
+    fn over_a_restart_no_minute_is_above_the_budget() {
+        for per_minute in [1, 7, 60, 300] {
+            for ended_after in [0, 999, 20_000, 59_000] {
+                let mut calls = saturate(&mut Limiter::new(per_minute, 1), 0..ended_after);
+                // Three lives in a row, none of which knows what the one before has spent.
+                for begins in [ended_after, ended_after + 1, ended_after + 7_000] {
+                    let mut next = Limiter::new(per_minute, 1);
+                    next.take_over(at(begins));
+                    calls.retain(|call| *call < at(begins));
+                    calls.extend(saturate(&mut next, begins..begins + 200_000));
+                }
+                let budget = per_minute as usize;
+                let most = most_within(&calls, Duration::from_mins(1));
+                assert!(most <= budget, "{most} of {per_minute}, restarted at {ended_after}");
+                assert!(most * 10 >= budget * 9, "{most} of {per_minute}");
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_restart_the_first_call_goes_alone_and_finds_a_pause_again() {
+        let mut limiter = Limiter::new(6000, 1);
+        limiter.take_over(at(0));
+        let first = limiter.free_at(at(0));
+        assert!(first > at(0), "a burst");
+        assert!(first <= at(20), "it reads again at once");
+        let probe = limiter.take(first);
+        assert_eq!(limiter.free_at(at(1_000)), first.after(PROBE_PATIENCE));
+        limiter.throttled(probe, None, at(1_000));
+        let until = limiter.free_at(at(1_000));
+        assert!(until > at(1_000), "not paused");
+        assert!(until >= at(1_750), "the pause goes on");
+    }
+
+    #[test]
     fn a_call_that_left_late_counts_from_when_it_left() {
-        let mut limiter = Limiter::new(2, 1);
+        let mut limiter = Limiter::new(1, 1);
         let late = limiter.take(at(0));
-        let punctual = limiter.take(at(1));
-        limiter.answered(punctual, at(100));
+        limiter.left(late, at(400));
+        assert_eq!(limiter.free_at(at(401)), at(61_000));
         limiter.left(late, at(9_000));
-        limiter.left(late, at(0));
-        limiter.answered(late, at(9_100));
-        assert_eq!(limiter.free(at(61_001)), Free::Now, "the punctual one is a minute old");
-        limiter.take(at(61_001));
-        assert_eq!(limiter.free(at(69_999)), Free::At(at(70_000)), "the late one is not");
+        assert_eq!(limiter.free_at(at(9_100)), at(70_000), "a minute after it left");
+
+        let mut limiter = Limiter::new(60, 1);
+        let late = [limiter.take(at(0)), limiter.take(at(0)), limiter.take(at(0))];
+        for ticket in late {
+            limiter.left(ticket, at(9_000));
+        }
+        assert!(limiter.free_at(at(9_000)) > at(9_000), "three have gone just now");
     }
 
     #[test]
@@ -224,15 +269,15 @@ mod tests {
         let early = limiter.take(at(0));
         let ticket = limiter.take(at(1));
         limiter.throttled(ticket, Some(Duration::from_secs(7)), at(10));
-        assert_eq!(limiter.free(at(11)), Free::At(at(7_110)));
+        assert_eq!(limiter.free_at(at(11)), at(7_110));
         limiter.answered(early, at(20));
-        assert_eq!(limiter.free(at(21)), Free::At(at(7_110)), "an older call ends no pause");
-        assert_eq!(limiter.free(at(7_110)), Free::Now);
+        assert_eq!(limiter.free_at(at(21)), at(7_110), "an older call ends no pause");
+        assert_eq!(limiter.free_at(at(7_110)), at(7_110));
         let probe = limiter.take(at(7_110));
-        assert_eq!(limiter.free(at(7_111)), Free::AfterProbe);
+        assert_eq!(limiter.free_at(at(7_111)), at(7_110).after(PROBE_PATIENCE));
         limiter.answered(probe, at(7_200));
-        assert!(matches!(limiter.free(at(7_200)), Free::At(_)), "no burst after a pause");
-        assert_eq!(limiter.free(at(7_250)), Free::Now);
+        assert!(limiter.free_at(at(7_200)) > at(7_200), "no burst after a pause");
+        assert_eq!(limiter.free_at(at(7_250)), at(7_250));
     }
 
     #[test]
@@ -246,7 +291,8 @@ mod tests {
             let ticket = limiter.take(now);
             limiter.throttled(ticket, None, now);
             limiter.throttled(stray, None, now);
-            let Free::At(until) = limiter.free(now) else { panic!("not paused") };
+            let until = limiter.free_at(now);
+            assert!(until > now, "not paused");
             pauses.push(until.since(now).as_millis());
             now = until;
         }

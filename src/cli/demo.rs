@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Failure, args, block_on, load::load, print};
+use super::{Failure, args, block_on, load::load_closed, print};
 use crate::app;
 use crate::config::duration::Span;
 use crate::config::{
@@ -25,7 +25,7 @@ use crate::config::{
 use crate::model::{Run, RunResult, WebhookVersion};
 use crate::simulator::{DEMO_TOKEN, Simulator, demo_world};
 use crate::telemetry::{self, Format, Level};
-use crate::web::{self, ListenAddress};
+use crate::web::{self, Guard, ListenAddress};
 
 /// How often runs are looked at: the demonstration's hours are seconds.
 const POLLING: Polling = Polling {
@@ -81,7 +81,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = load(std::slice::from_ref(&self.config_file))?;
+        let loaded = load_closed(std::slice::from_ref(&self.config_file))?;
         telemetry::init(Level::Warn, Format::Logfmt).map_err(anyhow::Error::from)?;
         Ok(block_on(self.show(loaded))??)
     }
@@ -103,8 +103,11 @@ impl Demo {
             fingerprint: loaded.fingerprint,
             listeners: vec![listener],
             telemetry_path: "/metrics".to_owned(),
+            guard: Guard::none().context("the system gives no random numbers")?,
             enable_trigger: self.listen_address.is_loopback(),
+            enable_lifecycle: self.listen_address.is_loopback(),
             dry_run: false,
+            load: None,
             ended: Some(ended),
         };
         let stop = async move {

@@ -7,9 +7,11 @@ mod args;
 mod check;
 mod demo;
 mod direct;
+mod exporter;
 mod health;
 mod load;
 mod metrics;
+mod pause;
 mod report;
 mod run;
 mod serve;
@@ -40,6 +42,8 @@ enum Command {
     Demo(demo::Demo),
     Check(check::Check),
     Health(health::Health),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
     Run(run::Run),
     Status(status::Status),
     Trigger(trigger::Trigger),
@@ -53,6 +57,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Health(command) => command.run(),
+        Command::Pause(command) => command.run(),
+        Command::Resume(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Trigger(command) => command.run(),
@@ -74,6 +80,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What went wrong, whatever follows from it.
+    pub(crate) fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Usage(error)
+            | Self::Failed(error)
+            | Self::TriggerFailed(error)
+            | Self::Unknown(error) => error,
+        }
+    }
+
     /// The status to exit with.
     #[must_use]
     pub const fn status(&self) -> u8 {
@@ -124,10 +140,10 @@ pub fn print(result: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a remark for a person.
+/// Writes a remark for a person; its colours only to a terminal that wants them.
 fn remark(line: &str) {
     // Where standard error is closed, nobody wants to know.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(anstream::AutoStream::auto(io::stderr().lock()), "{line}");
 }
 
 /// Runs `work` on this thread. One is enough: a run costs less than a millisecond, what takes long

@@ -6,7 +6,8 @@ use serde_yaml::Value;
 use url::{Host, Url};
 
 use super::fields::{Fields, Read};
-use super::problem::{Place, Report, nearest, quoted};
+use super::place::Place;
+use super::problem::{Report, nearest, quoted};
 use super::{
     Account, DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_REQUESTS_PER_MINUTE, DEFAULT_TIMEOUT,
     DEFAULT_TRIGGERS_PER_MINUTE, secret, values,
@@ -18,7 +19,7 @@ const HARNESS_REQUESTS_PER_MINUTE: u32 = 400;
 
 /// One account as it was found.
 pub(super) struct Found {
-    /// Where its name stands, or would.
+    /// Where it stands.
     pub(super) place: Place,
     /// On its own, because pipelines may refer to an account that has a problem elsewhere.
     pub(super) name: Option<AccountName>,
@@ -32,9 +33,16 @@ pub(super) struct Known {
     pub(super) names: Vec<AccountName>,
     /// Whether these are all: a problem may hide one, and then none is called unknown.
     pub(super) complete: bool,
+    /// Those of them that have no problem.
+    pub(super) good: Vec<Account>,
 }
 
 impl Known {
+    /// The account of that name, where it has no problem.
+    pub(super) fn good(&self, name: &AccountName) -> Option<&Account> {
+        self.good.iter().find(|account| account.name == *name)
+    }
+
     /// The account that is `wanted` at `place`, or the only one; none where that is a problem,
     /// which is then reported.
     pub(super) fn pick(
@@ -72,12 +80,11 @@ impl Known {
 
 /// Reads one account. Files it names are relative to `folder`.
 pub(super) fn read(fields: &mut Fields<'_>, folder: &Path) -> Found {
-    fields.not_yet(&["ca_file", "allow_http"]);
     let name = fields
         .read("name", |value| values::name(value).map(AccountName::new))
         .unless_absent(AccountName::new("default"));
     let account = read_account(fields, folder, name.clone());
-    Found { place: fields.place.key("name"), name, account }
+    Found { place: fields.place.clone(), name, account }
 }
 
 fn read_account(
@@ -85,7 +92,11 @@ fn read_account(
     folder: &Path,
     name: Option<AccountName>,
 ) -> Option<Account> {
-    let url = match fields.read("url", url) {
+    let allowed = match fields.read("allow_http", values::flag) {
+        Read::Is(true) => Http::Anywhere,
+        _ => Http::ToLoopback,
+    };
+    let url = match fields.read("url", |value| url(value, allowed)) {
         Read::Absent => Url::parse("https://app.harness.io").ok(),
         other => other.good(),
     };
@@ -105,6 +116,7 @@ fn read_account(
         .read("triggers_per_minute", values::count)
         .unless_absent(DEFAULT_TRIGGERS_PER_MINUTE);
     let timeout = fields.read("timeout", values::positive_duration).unless_absent(DEFAULT_TIMEOUT);
+    let ca_file = fields.read("ca_file", |value| values::path(value, folder)).maybe().good();
     Some(Account {
         name: name?,
         url: url?,
@@ -114,22 +126,30 @@ fn read_account(
         max_active_runs: max_active_runs?,
         triggers_per_minute: triggers_per_minute?,
         timeout: timeout?,
-        ca_file: None,
+        ca_file: ca_file?,
     })
 }
 
+/// Where a URL may lead in plain text.
+#[derive(Clone, Copy)]
+enum Http {
+    ToLoopback,
+    Anywhere,
+}
+
 /// Scheme, host and port. What is refused is shown only as far as it can hold no password.
-fn url(value: &Value) -> Result<Url, String> {
+fn url(value: &Value, allowed: Http) -> Result<Url, String> {
     let text = values::text(value)?;
     let want = "want a URL such as https://app.harness.io";
     let url = Url::parse(text).map_err(|error| format!("found no URL ({error}), {want}"))?;
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback(&url) => {}
+        "http" if is_loopback(&url) || matches!(allowed, Http::Anywhere) => {}
         "http" => {
             return Err(format!(
-                "found http to {}, want https (http only to a loopback host such as localhost)",
+                "found http to {}, want https (http only to a loopback host such as localhost, or \
+                 with `allow_http: true`)",
                 quoted(host)
             ));
         }

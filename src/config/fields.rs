@@ -7,7 +7,8 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::problem::{Place, Report, nearest, quoted};
+use super::place::Place;
+use super::problem::{Report, nearest, quoted};
 use super::values;
 
 /// What became of a key.
@@ -167,6 +168,34 @@ impl<'a> Fields<'a> {
         Read::Is(items.iter().enumerate().map(read_item).collect())
     }
 
+    /// Reads the list of at most `most` values under `key`.
+    pub(super) fn items<T>(
+        &mut self,
+        key: &'static str,
+        most: usize,
+        mut parse: impl FnMut(&Value) -> Result<T, String>,
+    ) -> Read<Vec<T>> {
+        let Some(value) = self.take(key) else { return Read::Absent };
+        let place = self.place.key(key);
+        let Value::Sequence(items) = value else {
+            self.report.problem(&place, values::unlike(value, "a list"));
+            return Read::Wrong;
+        };
+        if items.len() > most {
+            let found = items.len();
+            self.report.problem(&place, format!("found {found} of them, want at most {most}"));
+            return Read::Wrong;
+        }
+        let mut all = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match parse(item) {
+                Ok(item) => all.push(item),
+                Err(message) => self.report.problem(&place.item(index), message),
+            }
+        }
+        if all.len() == items.len() { Read::Is(all) } else { Read::Wrong }
+    }
+
     /// Reads the mapping under `key`, whose keys are the user's own.
     pub(super) fn entries<T>(
         &mut self,
@@ -187,7 +216,7 @@ impl<'a> Fields<'a> {
             };
             match parse(name, value) {
                 Ok(entry) => all.push(entry),
-                Err(message) => self.report.problem(&place.key(name), message),
+                Err(message) => self.report.problem(&place.key(name).itself(), message),
             }
         }
         if all.len() == mapping.len() { Read::Is(all) } else { Read::Wrong }
@@ -201,11 +230,6 @@ impl<'a> Fields<'a> {
     /// Warns of the value of `key`.
     pub(super) fn warn(&mut self, key: &str, message: impl Into<String>) {
         self.report.warn(&self.place.key(key), message);
-    }
-
-    /// Refuses `keys` that the contract names and that nothing reads yet.
-    pub(super) fn not_yet(&mut self, keys: &[&'static str]) {
-        self.refuse(keys, "this key is not supported yet");
     }
 
     /// Refuses `keys` in this mapping, for the reason that `message` gives.
@@ -232,7 +256,7 @@ impl<'a> Fields<'a> {
                 Some((_, message)) => (*message).to_owned(),
                 None => self.unknown(key),
             };
-            self.report.problem(&self.place.key(key), message);
+            self.report.problem(&self.place.key(key).itself(), message);
         }
     }
 

@@ -7,8 +7,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::problem::{Place, Problem, Problems, Warning};
-use super::{Config, Source, parse};
+use super::place::Place;
+use super::problem::{Problem, Problems, Warning};
+use super::{Config, Secrets, Source, parse};
 use crate::schedule;
 
 /// A file longer than this is not a config.
@@ -36,12 +37,12 @@ pub enum ConfigError {
     Problems(#[from] Problems),
 }
 
-/// Reads the config that is spread over `paths`; a folder stands for its `*.yaml`, in the order of
+/// Reads the config that is spread over `paths`, with `secrets` for the URLs of webhooks; a folder stands for its `*.yaml`, in the order of
 /// their names.
 ///
 /// # Errors
 /// Everything that is wrong with any of the files, unreadable ones included.
-pub fn load(paths: &[PathBuf]) -> Result<Loaded, ConfigError> {
+pub fn load(paths: &[PathBuf], secrets: Secrets<'_>) -> Result<Loaded, ConfigError> {
     if paths.is_empty() {
         return Err(ConfigError::NoFile);
     }
@@ -61,7 +62,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, ConfigError> {
         }
     }
     let fingerprint = fingerprint(&sources);
-    let (config, warnings) = parse::assemble(&sources, problems)?;
+    let (config, warnings) = parse::assemble(&sources, secrets, problems)?;
     Ok(Loaded { config, warnings, fingerprint })
 }
 

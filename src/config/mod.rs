@@ -4,17 +4,25 @@
 //! its place. Nothing here opens a secret: a [`SecretSource`] says where one is to be read.
 
 mod account;
+mod budget;
 mod document;
 pub mod duration;
 mod fields;
+mod index;
+pub mod keys;
 mod load;
+mod options;
 mod parse;
 mod pipeline;
+mod place;
 mod problem;
+mod render;
 mod secret;
 mod settings;
 mod storage;
+mod timing;
 mod values;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -28,8 +36,12 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use self::load::{ConfigError, Loaded, fingerprint, load};
+pub use self::options::RESERVED_LABELS;
 pub use self::parse::{Source, parse};
-pub use self::problem::{Place, Problem, Problems, Warning};
+pub use self::place::{Place, Spot};
+pub use self::problem::{Problem, Problems, Warning};
+pub use self::render::Colours;
+pub use self::secret::Secrets;
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
 use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, WebhookVersion};
@@ -58,6 +70,9 @@ pub const DEFAULT_QUEUE_DEADLINE: Duration = Duration::from_hours(6);
 
 /// How long a run of unknown fate is looked for.
 pub const DEFAULT_UNCONFIRMED_DEADLINE: Duration = Duration::from_mins(15);
+
+/// What holds of a retry where nothing else is said.
+pub const DEFAULT_RETRY: Retry = Retry { after: Duration::from_mins(2), attempts: 1 };
 
 /// How long a run may take: a day more than Harness' longest timeout.
 pub const DEFAULT_RUN_DEADLINE: Duration = Duration::from_hours(36 * 24);

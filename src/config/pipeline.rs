@@ -1,21 +1,19 @@
 //! `pipelines[]`: what is started, when, and how it is followed.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::account::Known;
 use super::fields::{Fields, Read};
-use super::problem::{Place, Report};
-use super::settings::{Settings, WebhookWord};
+use super::place::Place;
+use super::problem::{Report, nearest, quoted};
+use super::secret::Beside;
+use super::settings::Settings;
+use super::webhook::{Given, Link, TOKEN_KEYS, URL_KEYS};
 use super::{
     Concurrency, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, DEFAULT_START_DEADLINE,
-    DEFAULT_UNCONFIRMED_DEADLINE, Pipeline, Polling, SecretSource, Webhook, secret, values,
+    DEFAULT_UNCONFIRMED_DEADLINE, Pipeline, Polling, values,
 };
-use crate::model::{PipelineName, WebhookVersion};
-use crate::schedule::{Align, Schedule};
-
-const TOKEN_KEYS: [&str; 3] = ["webhook_token_file", "webhook_token_env", "webhook_token"];
-const URL_KEYS: [&str; 3] = ["webhook_url_file", "webhook_url_env", "webhook_url"];
+use crate::model::PipelineName;
 
 /// Reads `defaults`.
 pub(super) fn read_defaults(fields: &mut Fields<'_>) -> Settings {
@@ -26,6 +24,40 @@ pub(super) fn read_defaults(fields: &mut Fields<'_>) -> Settings {
     Settings::read(fields)
 }
 
+/// What holds for the pipelines of all files.
+pub(super) struct Whole {
+    pub(super) accounts: Known,
+    /// The names of the extra labels; none where they are not known.
+    pub(super) labels: Option<Vec<String>>,
+}
+
+impl Whole {
+    /// Reports the `labels` at `place` that `metrics.labels` does not name.
+    pub(super) fn check_labels(
+        &self,
+        labels: &Read<Vec<(String, String)>>,
+        place: &Place,
+        report: &mut Report,
+    ) {
+        let (Read::Is(labels), Some(known)) = (labels, &self.labels) else { return };
+        for (name, _) in labels.iter().filter(|(name, _)| !known.contains(name)) {
+            let hint = match nearest(name, known.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean {}?", quoted(meant)),
+                None if known.is_empty() => "want it named in metrics.labels first".to_owned(),
+                None => format!("want one of metrics.labels: {}", known.join(", ")),
+            };
+            report.problem(&place.key("labels").key(name), format!("unknown label, {hint}"));
+        }
+    }
+
+    /// One value for each name of the extra labels.
+    fn label_values(&self, given: &[(String, String)]) -> Vec<String> {
+        let value = |name: &String| given.iter().find(|(label, _)| label == name);
+        let names = self.labels.iter().flatten();
+        names.map(|name| value(name).map(|(_, value)| value.clone()).unwrap_or_default()).collect()
+    }
+}
+
 /// One pipeline as it was found, before defaults and accounts are known.
 pub(super) struct Draft {
     /// Where it stands.
@@ -33,28 +65,26 @@ pub(super) struct Draft {
     name: Read<PipelineName>,
     pipeline: Read<String>,
     trigger: Read<String>,
-    token: Read<SecretSource>,
+    link: Link,
     settings: Settings,
 }
 
 impl Draft {
-    /// Reads one pipeline. Files it names are relative to `folder`.
-    pub(super) fn read(fields: &mut Fields<'_>, folder: &Path) -> Self {
-        fields.not_yet(&URL_KEYS);
+    /// Reads one pipeline.
+    pub(super) fn read(fields: &mut Fields<'_>, beside: Beside<'_>) -> Self {
         Self {
             place: fields.place.clone(),
             name: fields.read("name", |value| values::name(value).map(PipelineName::new)),
             settings: Settings::read(fields),
             pipeline: fields.read("pipeline", values::identifier),
             trigger: fields.read("trigger", values::identifier),
-            token: secret::read(fields, folder, TOKEN_KEYS),
+            link: Link::read(fields, beside),
         }
     }
 
     /// The name that was given, else the identifier, where they are good.
     pub(super) fn name(&self) -> Option<PipelineName> {
-        let identifier =
-            || self.pipeline.as_ref().good().map(|pipeline| PipelineName::new(pipeline));
+        let identifier = || self.pipeline_id().good().map(|pipeline| PipelineName::new(&pipeline));
         match &self.name {
             Read::Absent => identifier(),
             Read::Wrong => None,
@@ -62,38 +92,49 @@ impl Draft {
         }
     }
 
+    fn pipeline_id(&self) -> Read<String> {
+        self.pipeline.clone().or(self.link.id(|url| &url.pipeline))
+    }
+
     /// The whole pipeline; none where a problem was reported.
     pub(super) fn finish(
         self,
         defaults: &Settings,
-        accounts: &Known,
+        whole: &Whole,
         report: &mut Report,
     ) -> Option<Pipeline> {
+        whole.check_labels(&self.settings.labels, &self.place, report);
         let name = self.name();
+        let given = Given {
+            org: self.settings.org.as_ref().good().cloned(),
+            project: self.settings.project.as_ref().good().cloned(),
+            pipeline: self.pipeline.as_ref().good().cloned(),
+            trigger: self.trigger.as_ref().good().cloned(),
+        };
+        let pipeline = self.pipeline_id();
+        let trigger = self.trigger.or(self.link.id(|url| &url.trigger));
         let place = self.place;
-        let aligned = matches!(self.settings.align, Read::Is(_));
-        let settings = self.settings.or(defaults);
+        let own = self.settings.timing.clone();
+        let mut settings = self.settings;
+        settings.org = settings.org.or(self.link.id(|url| &url.org));
+        settings.project = settings.project.or(self.link.id(|url| &url.project));
+        let settings = settings.or(defaults);
         let mut required = |read: Read<String>, key: &str, want: &str| {
             read.required(&place.key(key), want, report)
         };
         let org = required(settings.org, "org", "Harness' organization identifier");
         let project = required(settings.project, "project", "Harness' project identifier");
-        let pipeline = required(self.pipeline, "pipeline", "Harness' pipeline identifier");
-        let trigger =
-            required(self.trigger, "trigger", "the identifier of its custom webhook trigger");
-        let account = accounts.pick(settings.account, &place.key("account"), report);
-        let webhook = webhook(settings.webhook, self.token, &place.key("webhook"), report);
-        let every = settings.every.maybe().good();
-        let align = settings.align.unless_absent(Align::Spread);
-        let schedule = match every? {
-            None => {
-                if aligned {
-                    report.warn(&place.key("align"), "without `every` there is nothing to align");
-                }
-                None
-            }
-            Some(every) => Some(Schedule::every(every.interval, align?, &every.written)),
-        };
+        let pipeline = required(pipeline, "pipeline", "Harness' pipeline identifier");
+        let trigger = required(trigger, "trigger", "the identifier of its custom webhook trigger");
+        let account = whole.accounts.pick(settings.account, &place.key("account"), report);
+        let target = account.as_ref().and_then(|name| whole.accounts.good(name));
+        let agrees = self.link.agrees(&given, target, &place, report);
+        let webhook = self.link.webhook(settings.webhook, &place, report);
+        let labels = settings.labels.unless_absent(Vec::new());
+        own.warn_of_idle(&settings.timing, &place, report);
+        let timing = settings.timing.finish();
+        agrees?;
+        let (schedule, maintenance) = timing?;
         Some(Pipeline {
             name: name?,
             account: account?,
@@ -111,36 +152,13 @@ impl Draft {
             run_deadline: settings.run_deadline.unless_absent(DEFAULT_RUN_DEADLINE)?,
             paused: settings.paused.unless_absent(false)?,
             polling: settings.polling.unless_absent(Polling::DEFAULT)?,
-            unconfirmed_deadline: DEFAULT_UNCONFIRMED_DEADLINE,
-            overdue_after: None,
-            retry: None,
-            maintenance: Vec::new(),
-            labels: Vec::new(),
+            unconfirmed_deadline: settings
+                .unconfirmed_deadline
+                .unless_absent(DEFAULT_UNCONFIRMED_DEADLINE)?,
+            overdue_after: settings.overdue_after.maybe().good()?,
+            retry: settings.retry.unless_absent(None)?,
+            maintenance,
+            labels: whole.label_values(&labels?),
         })
-    }
-}
-
-/// v3 is the only URL with a token in it, so a token decides, unless another was asked for.
-fn webhook(
-    word: Read<WebhookWord>,
-    token: Read<SecretSource>,
-    place: &Place,
-    report: &mut Report,
-) -> Option<Webhook> {
-    let word = word.unless_absent(WebhookWord::Auto)?;
-    match (word, token.maybe().good()?) {
-        (WebhookWord::Auto | WebhookWord::V3, Some(token)) => Some(Webhook::Token(token)),
-        (WebhookWord::Auto, None) => Some(Webhook::Auto),
-        (WebhookWord::V1, None) => Some(Webhook::Fixed(WebhookVersion::V1)),
-        (WebhookWord::V2, None) => Some(Webhook::Fixed(WebhookVersion::V2)),
-        (WebhookWord::V3, None) => {
-            let keys = TOKEN_KEYS.join(", ");
-            report.problem(place, format!("found v3 without a token, want one of {keys}"));
-            None
-        }
-        (WebhookWord::V1 | WebhookWord::V2, Some(_)) => {
-            report.problem(place, "found a token with v1 or v2, want v3 or auto");
-            None
-        }
     }
 }

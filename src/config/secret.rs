@@ -1,6 +1,7 @@
 //! Where a secret is to be read: a file, an environment variable, or the config itself.
 //!
-//! No secret is opened here, and none is ever part of a message.
+//! No secret is opened here, and none is ever part of a message. Whoever has the config read may
+//! hand in a way to open one, because the URL of a webhook says more than a secret.
 
 use std::path::Path;
 
@@ -9,6 +10,34 @@ use serde_yaml::Value;
 
 use super::fields::{Fields, Read};
 use super::{SecretSource, values};
+
+/// Whether the URLs of webhooks are opened, to read what they name.
+#[derive(Clone, Copy)]
+pub enum Secrets<'a> {
+    /// They are left alone, unless they stand in the config itself.
+    Closed,
+    /// They are read with this, whose error says what keeps it from it.
+    Opened(&'a dyn Fn(&SecretSource) -> Result<SecretString, String>),
+}
+
+impl Secrets<'_> {
+    /// What `source` holds; none where it is to be left alone.
+    pub(super) fn open(self, source: &SecretSource) -> Option<Result<SecretString, String>> {
+        match (source, self) {
+            (SecretSource::Inline(secret), _) => Some(Ok(secret.clone())),
+            (_, Secrets::Closed) => None,
+            (_, Secrets::Opened(open)) => Some(open(source)),
+        }
+    }
+}
+
+/// What surrounds the mappings of one file.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    /// What files are relative to.
+    pub(super) folder: &'a Path,
+    pub(super) secrets: Secrets<'a>,
+}
 
 /// Reads the three `keys` of one secret (file, variable, inline), of which at most one may stand.
 /// Files are relative to `folder`.
@@ -19,7 +48,7 @@ pub(super) fn read(
 ) -> Read<SecretSource> {
     let [file, env, inline] = keys;
     let found = [
-        (file, fields.read(file, |value| file_path(value, folder))),
+        (file, fields.read(file, |value| values::path(value, folder).map(SecretSource::File))),
         (env, fields.read(env, variable)),
         (inline, fields.read(inline, text)),
     ];
@@ -38,13 +67,6 @@ pub(super) fn read(
         return Read::Wrong;
     }
     present.pop().map_or(Read::Absent, |(_, read)| read)
-}
-
-fn file_path(value: &Value, folder: &Path) -> Result<SecretSource, String> {
-    match values::text(value)? {
-        path if path.contains('\0') => Err("found NUL in it, want a path".to_owned()),
-        path => Ok(SecretSource::File(folder.join(path))),
-    }
 }
 
 fn variable(value: &Value) -> Result<SecretSource, String> {

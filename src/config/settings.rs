@@ -10,10 +10,9 @@ use serde_yaml::Value;
 
 use super::duration::Span;
 use super::fields::{Fields, Read};
-use super::problem::quoted;
-use super::{Concurrency, Polling, values};
-use crate::model::AccountName;
-use crate::schedule::Align;
+use super::timing::Timing;
+use super::{Concurrency, DEFAULT_RETRY, Polling, Retry, values};
+use crate::model::{AccountName, WebhookVersion};
 
 /// Settings as they were found.
 #[derive(Clone)]
@@ -22,8 +21,7 @@ pub(super) struct Settings {
     pub(super) org: Read<String>,
     pub(super) project: Read<String>,
     pub(super) webhook: Read<WebhookWord>,
-    pub(super) every: Read<Every>,
-    pub(super) align: Read<Align>,
+    pub(super) timing: Timing,
     pub(super) start_deadline: Read<Duration>,
     pub(super) concurrency: Read<Concurrency>,
     pub(super) payload: Read<String>,
@@ -32,22 +30,28 @@ pub(super) struct Settings {
     pub(super) run_deadline: Read<Duration>,
     pub(super) paused: Read<bool>,
     pub(super) polling: Read<Polling>,
+    pub(super) unconfirmed_deadline: Read<Duration>,
+    pub(super) overdue_after: Read<Duration>,
+    pub(super) retry: Read<Option<Retry>>,
+    /// By the names of the labels.
+    pub(super) labels: Read<Vec<(String, String)>>,
 }
 
 /// The value of `webhook`.
 #[derive(Clone, Copy)]
 pub(super) enum WebhookWord {
     Auto,
-    V1,
-    V2,
-    V3,
+    Version(WebhookVersion),
 }
 
-/// The value of `every`.
-#[derive(Clone)]
-pub(super) struct Every {
-    pub(super) interval: Duration,
-    pub(super) written: String,
+impl WebhookWord {
+    /// The version, unless it is `auto`.
+    pub(super) const fn version(self) -> Option<WebhookVersion> {
+        match self {
+            Self::Auto => None,
+            Self::Version(version) => Some(version),
+        }
+    }
 }
 
 impl Settings {
@@ -57,8 +61,7 @@ impl Settings {
         org: Read::Absent,
         project: Read::Absent,
         webhook: Read::Absent,
-        every: Read::Absent,
-        align: Read::Absent,
+        timing: Timing::NONE,
         start_deadline: Read::Absent,
         concurrency: Read::Absent,
         payload: Read::Absent,
@@ -67,28 +70,20 @@ impl Settings {
         run_deadline: Read::Absent,
         paused: Read::Absent,
         polling: Read::Absent,
+        unconfirmed_deadline: Read::Absent,
+        overdue_after: Read::Absent,
+        retry: Read::Absent,
+        labels: Read::Absent,
     };
 
     /// Reads what there is of them.
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        fields.not_yet(&[
-            "schedule",
-            "timezone",
-            "jitter",
-            "unconfirmed_deadline",
-            "overdue_after",
-            "retry",
-            "maintenance",
-            "labels",
-            "results",
-        ]);
         Self {
             account: fields.read("account", |value| values::name(value).map(AccountName::new)),
             org: fields.read("org", values::identifier),
             project: fields.read("project", values::identifier),
             webhook: fields.read("webhook", webhook),
-            every: read_every(fields),
-            align: fields.read("align", align),
+            timing: Timing::read(fields),
             start_deadline: fields.read("start_deadline", values::positive_duration),
             concurrency: fields.read("concurrency", concurrency),
             payload: fields.read("payload", values::payload),
@@ -97,6 +92,12 @@ impl Settings {
             run_deadline: fields.read("run_deadline", values::positive_duration),
             paused: fields.read("paused", values::flag),
             polling: fields.nested("polling", polling),
+            unconfirmed_deadline: fields.read("unconfirmed_deadline", values::positive_duration),
+            overdue_after: fields.read("overdue_after", values::positive_duration),
+            retry: fields.nested("retry", retry),
+            labels: fields.entries("labels", |name, value| {
+                values::name(value).map(|value| (name.to_owned(), value.to_owned()))
+            }),
         }
     }
 
@@ -108,8 +109,7 @@ impl Settings {
             org: self.org.or(defaults.org),
             project: self.project.or(defaults.project),
             webhook: self.webhook.or(defaults.webhook),
-            every: self.every.or(defaults.every),
-            align: self.align.or(defaults.align),
+            timing: self.timing.or(defaults.timing),
             start_deadline: self.start_deadline.or(defaults.start_deadline),
             concurrency: self.concurrency.or(defaults.concurrency),
             payload: self.payload.or(defaults.payload),
@@ -118,6 +118,10 @@ impl Settings {
             run_deadline: self.run_deadline.or(defaults.run_deadline),
             paused: self.paused.or(defaults.paused),
             polling: self.polling.or(defaults.polling),
+            unconfirmed_deadline: self.unconfirmed_deadline.or(defaults.unconfirmed_deadline),
+            overdue_after: self.overdue_after.or(defaults.overdue_after),
+            retry: self.retry.or(defaults.retry),
+            labels: self.labels.or(defaults.labels),
         }
     }
 }
@@ -125,35 +129,16 @@ impl Settings {
 fn webhook(value: &Value) -> Result<WebhookWord, String> {
     let words = [
         ("auto", WebhookWord::Auto),
-        ("v1", WebhookWord::V1),
-        ("v2", WebhookWord::V2),
-        ("v3", WebhookWord::V3),
+        ("v1", WebhookWord::Version(WebhookVersion::V1)),
+        ("v2", WebhookWord::Version(WebhookVersion::V2)),
+        ("v3", WebhookWord::Version(WebhookVersion::V3)),
     ];
     values::word(value, &words)
-}
-
-fn align(value: &Value) -> Result<Align, String> {
-    values::word(value, &[("spread", Align::Spread), ("epoch", Align::Epoch)])
 }
 
 fn concurrency(value: &Value) -> Result<Concurrency, String> {
     let word = |concurrency: Concurrency| (concurrency.as_str(), concurrency);
     values::word(value, &[word(Concurrency::Forbid), word(Concurrency::Allow)])
-}
-
-fn read_every(fields: &mut Fields<'_>) -> Read<Every> {
-    let every = fields.read("every", |value| {
-        let interval = values::duration(value)?;
-        let written = values::text(value)?.to_owned();
-        if interval < Duration::from_secs(1) {
-            return Err(format!("found {}, want at least 1s", quoted(&written)));
-        }
-        Ok(Every { interval, written })
-    });
-    if every.as_ref().good().is_some_and(|every| every.interval < Duration::from_mins(1)) {
-        fields.warn("every", "a pipeline started more than once a minute is rarely meant");
-    }
-    every
 }
 
 fn polling(fields: &mut Fields<'_>) -> Option<Polling> {
@@ -169,6 +154,19 @@ fn polling(fields: &mut Fields<'_>) -> Option<Polling> {
     }
     Some(Polling { first: first?, min, max })
 }
+
+/// Without attempts there is no retry, so that a pipeline can be spared that of the defaults.
+fn retry(fields: &mut Fields<'_>) -> Option<Option<Retry>> {
+    let after = fields.read("after", values::positive_duration).unless_absent(DEFAULT_RETRY.after);
+    let attempts = fields
+        .read("attempts", |value| values::whole(value, 0..=MOST_ATTEMPTS))
+        .unless_absent(DEFAULT_RETRY.attempts);
+    let retry = Retry { after: after?, attempts: attempts? };
+    Some((retry.attempts > 0).then_some(retry))
+}
+
+/// More is no retry but a schedule.
+const MOST_ATTEMPTS: u32 = 100;
 
 /// Headers that shape the request itself: with another value it would not be one.
 pub const RESERVED_HEADERS: [&str; 5] =

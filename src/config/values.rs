@@ -1,5 +1,7 @@
 //! Parsers for single values. Their errors say what was found and what would do.
 
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_yaml::Value;
@@ -40,6 +42,11 @@ pub(super) fn text(value: &Value) -> Result<&str, String> {
 /// A name of ours or an identifier of Harness'. Whoever shows one must cope with any character.
 pub(super) fn name(value: &Value) -> Result<&str, String> {
     let name = text(value)?;
+    check_name(name).map(|()| name)
+}
+
+/// The same of a text that did not stand in the YAML.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
     let length = name.chars().count();
     if length > LONGEST_NAME {
         return Err(format!("found {length} characters, want at most {LONGEST_NAME}"));
@@ -47,7 +54,7 @@ pub(super) fn name(value: &Value) -> Result<&str, String> {
     if name.contains('\0') {
         return Err(format!("found {}, want a text without NUL", quoted(name)));
     }
-    Ok(name)
+    Ok(())
 }
 
 /// The same, as a text of its own.
@@ -55,14 +62,27 @@ pub(super) fn identifier(value: &Value) -> Result<String, String> {
     name(value).map(str::to_owned)
 }
 
+/// The path of a file, relative to `folder`.
+pub(super) fn path(value: &Value, folder: &Path) -> Result<PathBuf, String> {
+    match text(value)? {
+        path if path.contains('\0') => Err("found NUL in it, want a path".to_owned()),
+        path => Ok(folder.join(path)),
+    }
+}
+
 /// A number from 1.
 pub(super) fn count(value: &Value) -> Result<u32, String> {
-    let want = format!("a whole number from 1 to {}", u32::MAX);
+    whole(value, 1..=u32::MAX)
+}
+
+/// A whole number within `range`.
+pub(super) fn whole(value: &Value, range: RangeInclusive<u32>) -> Result<u32, String> {
+    let want = format!("a whole number from {} to {}", range.start(), range.end());
     let Value::Number(number) = value else { return Err(unlike(value, &want)) };
     number
         .as_u64()
         .and_then(|number| u32::try_from(number).ok())
-        .filter(|number| *number >= 1)
+        .filter(|number| range.contains(number))
         .ok_or_else(|| format!("found {number}, want {want}"))
 }
 

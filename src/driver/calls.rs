@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -49,6 +48,16 @@ impl Calls {
         }
     }
 
+    /// Makes new calls with `clients`, and with the old ones for accounts that are still `needed`.
+    pub(super) fn take_over(
+        &mut self,
+        clients: BTreeMap<AccountName, Client>,
+        needed: impl Fn(&AccountName) -> bool,
+    ) {
+        self.clients.retain(|account, _| needed(account));
+        self.clients.extend(clients);
+    }
+
     /// Sends a webhook.
     pub(super) fn trigger(&mut self, send: SendTrigger) {
         let account = send.pipeline.account.clone();
@@ -64,7 +73,7 @@ impl Calls {
             };
             let answered = match client {
                 Some(client) => client.trigger(call).await,
-                None => no_client(TriggerAnswer::NeverLeft { message: NO_CLIENT.to_owned() }),
+                None => no_client(TriggerAnswer::NotSent { message: NO_CLIENT.to_owned() }),
             };
             Answer { account, input: Input::Triggered { run: send.run, answered } }
         });
@@ -124,5 +133,5 @@ const NO_CLIENT: &str = "its account is not in the config";
 
 /// The answer of a call that there is nobody to make.
 fn no_client<T>(answer: T) -> Answered<T> {
-    Answered { answer, code: None, skew: None, took: Duration::ZERO }
+    Answered { answer, code: None, skew: None, took: None }
 }

@@ -14,7 +14,7 @@ use crate::model::{
     ActiveState, Answered, Change, DetailsVersion, EventAnswer, Mono, Now, Outcome, Phase, Reason,
     RunId, Setback, TriggerAnswer, WebhookVersion,
 };
-use crate::polling::{self, Pace};
+use crate::polling::{self, Pace, Sighting};
 use crate::run::{self, Sight};
 
 /// The first gap between attempts at a server that can't be reached, and the longest: short enough
@@ -42,6 +42,7 @@ fn verdict(setback: Setback) -> (Outcome, Reason) {
     match setback {
         Setback::Throttled => (Outcome::Rejected, Reason::RateLimited),
         Setback::NeverLeft => (Outcome::Unreachable, Reason::Unreachable),
+        Setback::NotSent => NOT_SENT,
         Setback::UnknownPath => (Outcome::Rejected, Reason::Rejected),
     }
 }
@@ -57,6 +58,7 @@ impl Engine {
         self.settle_call(id, ticket, &answered, retry_after, now);
         match answered.answer {
             TriggerAnswer::Accepted(event) => {
+                self.webhook_works(id);
                 let Some(active) = self.runs.get_mut(id) else { return };
                 active.accepted_at = now.mono;
                 let change = run::accepted(&mut active.run, event, now);
@@ -79,9 +81,20 @@ impl Engine {
             TriggerAnswer::NeverLeft { message } => {
                 self.set_back(id, Setback::NeverLeft, Some(message), now);
             }
+            TriggerAnswer::NotSent { message } => {
+                self.set_back(id, Setback::NotSent, Some(message), now);
+            }
             TriggerAnswer::Unknown { reason, message } => {
                 self.fail(id, (Outcome::Unconfirmed, reason), Some(message), now);
             }
+        }
+    }
+
+    fn webhook_works(&mut self, id: &RunId) {
+        let Some(active) = self.runs.get(id) else { return };
+        let auto = active.config.as_ref().is_some_and(|c| matches!(c.webhook, Webhook::Auto));
+        if let Some(account) = self.accounts.get_mut(&active.run.account).filter(|_| auto) {
+            account.webhook.works(active.version);
         }
     }
 
@@ -92,9 +105,13 @@ impl Engine {
             return false;
         }
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return false };
-        // Where v2 is not known either, the next run begins with v1 again.
-        account.prefers_v2 = active.version == WebhookVersion::V1;
-        account.prefers_v2
+        if active.version != WebhookVersion::V1 {
+            // Where v2 is not known either, the next run begins with v1 again.
+            account.webhook.fails(WebhookVersion::V2, WebhookVersion::V1);
+            return false;
+        }
+        account.webhook.fails(WebhookVersion::V1, WebhookVersion::V2);
+        account.webhook.next() == WebhookVersion::V2
     }
 
     /// A call is over: what it means for the account.
@@ -109,9 +126,12 @@ impl Engine {
         let Some(active) = self.runs.get(id) else { return };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
         account.under_way = account.under_way.saturating_sub(1);
-        account.note_code(answered.code);
+        // Where no call was made, Harness is as it was.
+        if let Some(took) = answered.took {
+            account.note_code(answered.code);
+            account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(took)));
+        }
         account.skew = answered.skew.or(account.skew);
-        account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(answered.took)));
         if answered.code == Some(THROTTLED) {
             account.limiter.throttled(ticket, retry_after, now.mono);
         } else {
@@ -133,7 +153,10 @@ impl Engine {
         let run = Arc::new(active.run.clone());
         let deadline = active.start_deadline;
         // A paused limiter holds back what was throttled; a further wait would only add to it.
-        let again = if setback == Setback::NeverLeft { now.mono.after(retry) } else { now.mono };
+        let again = match setback {
+            Setback::NeverLeft | Setback::NotSent => now.mono.after(retry),
+            Setback::Throttled | Setback::UnknownPath => now.mono,
+        };
         self.timers.insert((again, Timer::Resend(id.clone())));
         self.timers.insert((deadline, Timer::StartDeadline(id.clone())));
         self.record(Change::Waiting, run, None);
@@ -207,7 +230,7 @@ impl Engine {
     fn details_work(&mut self, id: &RunId, version: DetailsVersion) {
         let Some(active) = self.runs.get(id) else { return };
         if let Some(account) = self.accounts.get_mut(&active.run.account) {
-            account.details_work(version);
+            account.details.works(version);
         }
     }
 
@@ -215,8 +238,12 @@ impl Engine {
     fn details_fail(&mut self, id: &RunId, version: DetailsVersion) -> bool {
         let Some(active) = self.runs.get(id) else { return false };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return false };
-        account.details_fail(version);
-        version == DetailsVersion::V2 && account.details_version() == DetailsVersion::V1
+        let other = match version {
+            DetailsVersion::V1 => DetailsVersion::V2,
+            DetailsVersion::V2 => DetailsVersion::V1,
+        };
+        account.details.fails(version, other);
+        version == DetailsVersion::V2 && account.details.next() == DetailsVersion::V1
     }
 
     fn read_at_once(&mut self, id: &RunId, now: Now) {
@@ -228,6 +255,13 @@ impl Engine {
         let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
         let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
         let reading = run::read(&mut active.run, details, &sight);
+        let start = active.run.start.map(|start| now.mono_of(start));
+        active.started_at = active.started_at.or(start);
+        if let (Some(took), Some(pipeline)) =
+            (active.run.duration, self.pipelines.get_mut(&active.run.pipeline))
+        {
+            pipeline.memory.note([took]);
+        }
         for (change, run) in reading.changes {
             self.record(change, run, None);
         }
@@ -255,13 +289,27 @@ impl Engine {
         if look.throttled {
             return self.read_at_once(id, now);
         }
-        let gap =
-            polling::gap(&active.rules.polling, active.since_sent(now.mono), pace(active, now));
+        let gap = self.gap(active, now);
         let mut at = now.mono.after(gap);
         if deadline > now.mono {
             at = at.min(deadline);
         }
+        if let Some(active) = self.runs.get_mut(id) {
+            active.gap = gap;
+        }
         self.timers.insert((at, Timer::Read(id.clone())));
+    }
+
+    /// How long to wait with the next look at a run.
+    fn gap(&self, active: &Active, now: Now) -> Duration {
+        let pipeline = self.pipelines.get(&active.run.pipeline);
+        let learned = pipeline.and_then(|pipeline| pipeline.memory.learned());
+        let sighting = Sighting {
+            since_sent: active.since_sent(now.mono),
+            known: active.started_at.map(|start| now.mono.since(start)).zip(learned),
+            pace: pace(active, now),
+        };
+        polling::gap(&active.rules.polling, &sighting)
     }
 
     fn give_up(&mut self, id: &RunId, now: Now) {

@@ -1,19 +1,21 @@
 //! The calls themselves: URLs, headers, connections, time limits.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Certificate, Method, Request, Response, redirect, retry};
-use secrecy::{ExposeSecret, SecretString};
+use http::header::{HeaderName, HeaderValue};
+use reqwest::{Certificate, Request, Response, redirect, retry};
+use secrecy::ExposeSecret;
 use url::Url;
 
-use super::body::{Departure, WebhookBody};
 use super::classify::{self, Body, Reply};
 use super::secret::{SecretError, Secrets};
 use super::timing::Stopwatch;
-use crate::config::{Account, Pipeline, RESERVED_HEADERS, Webhook};
+use crate::config::{Account, Pipeline};
 use crate::model::{AccountName, Answered, Reason, TriggerAnswer, WebhookVersion};
 
 /// The largest body that is read, counted after decompression.
@@ -27,6 +29,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Below the idle time after which load balancers close, so that we are first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Far above the bundle of any system.
+const LARGEST_CA_FILE: u64 = 16 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!("harness-exporter/", env!("CARGO_PKG_VERSION"));
 
@@ -46,6 +51,16 @@ pub enum Error {
     /// [`super::install_crypto`] was not called.
     #[error("no cryptography is installed for TLS connections")]
     NoCrypto,
+    /// The certificates to be trusted can't be had.
+    #[error("the ca_file {} of account {account} can't be used: {problem}", path.display())]
+    Certificates {
+        /// The account's name.
+        account: AccountName,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// No connections can be made, for want of certificates say.
     #[error("no connections can be made to account {account}: {problem}")]
     Connections {
@@ -85,9 +100,15 @@ impl Client {
     /// A client for `account`. Reads its API key, where it has one; makes no call.
     ///
     /// # Errors
-    /// Where the key can't be read, or TLS can't be set up.
+    /// Where the key or `ca_file` can't be read, or TLS can't be set up.
     pub fn new(account: &Account) -> Result<Self, Error> {
-        Self::with_roots(account, &[])
+        let Some(path) = &account.ca_file else { return Self::with_roots(account, &[]) };
+        let roots = certificates(path).map_err(|problem| Error::Certificates {
+            account: account.name.clone(),
+            path: path.clone(),
+            problem,
+        })?;
+        Self::with_roots(account, &roots)
     }
 
     /// As [`Client::new`], and trusts `roots` beside the certificates of the system.
@@ -116,14 +137,14 @@ impl Client {
         let stopwatch = Stopwatch::start();
         let (request, departure) = match self.inner.webhook(call) {
             Ok(request) => request,
-            Err(message) => return unanswered(TriggerAnswer::NeverLeft { message }, stopwatch),
+            Err(message) => return not_made(TriggerAnswer::NotSent { message }),
         };
         match self.inner.send(request, stopwatch).await {
             Ok((reply, skew)) => Answered {
                 answer: classify::trigger(&reply, &self.inner.secrets),
                 code: Some(reply.status),
                 skew,
-                took: stopwatch.elapsed(),
+                took: Some(stopwatch.elapsed()),
             },
             Err(message) if departure.may_have_left() => {
                 let reason = Reason::Unconfirmed;
@@ -151,38 +172,6 @@ impl fmt::Debug for TriggerCall<'_> {
 }
 
 impl Inner {
-    fn webhook(&self, call: TriggerCall<'_>) -> Result<(Request, Departure), String> {
-        let TriggerCall { pipeline, version, payload } = call;
-        let mut url = match version {
-            WebhookVersion::V1 => self.url(&["gateway", "api", "webhook", "custom"]),
-            WebhookVersion::V2 => {
-                self.url(&["gateway", "pipeline", "api", "webhook", "custom", "v2"])
-            }
-            WebhookVersion::V3 => {
-                let token = self.token(pipeline)?;
-                let token = token.expose_secret();
-                self.url(&["gateway", "pipeline", "api", "webhook", "custom", token, "v3"])
-            }
-        };
-        url.query_pairs_mut()
-            .append_pair("accountIdentifier", &self.account_id)
-            .append_pair("orgIdentifier", &pipeline.org)
-            .append_pair("projectIdentifier", &pipeline.project)
-            .append_pair("pipelineIdentifier", &pipeline.pipeline)
-            .append_pair("triggerIdentifier", &pipeline.trigger);
-        let mut request = Request::new(Method::POST, url);
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in &pipeline.headers {
-            let (name, value) = header(name, value)?;
-            headers.insert(name, value);
-        }
-        self.authorize(&mut request)?;
-        let (body, departure) = WebhookBody::new(payload);
-        *request.body_mut() = Some(reqwest::Body::wrap(body));
-        Ok((request, departure))
-    }
-
     /// Always on the account's own host: nothing of an answer ever becomes a URL.
     fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
@@ -190,13 +179,6 @@ impl Inner {
             segments.pop_if_empty().extend(path);
         }
         url
-    }
-
-    fn token(&self, pipeline: &Pipeline) -> Result<SecretString, String> {
-        let Webhook::Token(source) = &pipeline.webhook else {
-            return Err("a v3 webhook needs a token, and the config gives none".to_owned());
-        };
-        self.secrets.token(source).map_err(|error| format!("no webhook token: {error}"))
     }
 
     fn authorize(&self, request: &mut Request) -> Result<(), String> {
@@ -229,8 +211,26 @@ impl Inner {
     }
 }
 
+/// There was no call, for want of something that it takes.
+fn not_made<T>(answer: T) -> Answered<T> {
+    Answered { answer, code: None, skew: None, took: None }
+}
+
 fn unanswered<T>(answer: T, stopwatch: Stopwatch) -> Answered<T> {
-    Answered { answer, code: None, skew: None, took: stopwatch.elapsed() }
+    Answered { answer, code: None, skew: None, took: Some(stopwatch.elapsed()) }
+}
+
+/// The certificates in a PEM file, one at least.
+fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut text = Vec::new();
+    file.take(LARGEST_CA_FILE + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST_CA_FILE) {
+        return Err("it is larger than any bundle of certificates".to_owned());
+    }
+    let roots = Certificate::from_pem_bundle(&text);
+    let roots = roots.map_err(|_| "it is no PEM file of certificates".to_owned())?;
+    if roots.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(roots) }
 }
 
 fn connections(account: &Account, roots: &[Certificate]) -> reqwest::Result<reqwest::Client> {
@@ -251,17 +251,6 @@ fn connections(account: &Account, roots: &[Certificate]) -> reqwest::Result<reqw
         builder = builder.tls_certs_only([]);
     }
     builder.build()
-}
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let refused = || format!("header {name} can't be sent: take it out of the config");
-    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
-    let mut value = HeaderValue::from_str(value).map_err(|_| refused())?;
-    if RESERVED_HEADERS.contains(&parsed.as_str()) {
-        return Err(refused());
-    }
-    value.set_sensitive(true);
-    Ok((parsed, value))
 }
 
 async fn read_body(mut response: Response, secrets: &Secrets) -> Body {
@@ -321,6 +310,7 @@ fn explain(error: reqwest::Error, secrets: &Secrets) -> String {
 
 mod reads;
 mod triggers;
+mod webhook;
 
 #[cfg(test)]
 mod tls_tests;

@@ -3,6 +3,9 @@
 //! Harness echoes webhook tokens in its errors and HTTP libraries print URLs. What is known to be
 //! secret goes, and so does what merely looks like it. This is no filter for text of our own.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
 /// What stands where a secret stood.
 const REDACTED: &str = "[redacted]";
 
@@ -16,10 +19,70 @@ pub(super) fn clean(text: &str, secrets: &[&str]) -> String {
         secrets.iter().copied().filter(|secret| !secret.is_empty()).collect();
     // One secret may be the beginning of another, whose rest would else stay.
     longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let known_hidden = longest_first
-        .into_iter()
-        .fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED));
+    let known_hidden =
+        longest_first.into_iter().fold(text.to_owned(), |text, secret| hide(&text, secret));
     shorten(&escape(&hide_tokens(&hide_keys(&known_hidden))))
+}
+
+/// The shortest text that is also looked for where it is coded: shorter ones are found in anything.
+const SHORTEST_CODED: usize = 6;
+
+/// What `secret` may look like in base64, alone or amid other text, as in `user:secret`: the part
+/// that does not depend on its neighbours, for each place in a group of three bytes.
+pub(super) fn coded(secret: &str) -> Vec<String> {
+    if secret.len() < SHORTEST_CODED {
+        return Vec::new();
+    }
+    let places = [(0, 0), (1, 2), (2, 3)];
+    let engines = [STANDARD_NO_PAD, URL_SAFE_NO_PAD];
+    let forms = engines.iter().flat_map(|engine| {
+        places.iter().filter_map(|(before, spoilt)| {
+            let bytes = [vec![0; *before], secret.as_bytes().to_vec()].concat();
+            let whole = bytes.len() * 8 / 6;
+            engine.encode(bytes).get(*spoilt..whole).map(str::to_owned)
+        })
+    });
+    let mut forms: Vec<String> = forms.collect();
+    forms.sort_unstable();
+    forms.dedup();
+    forms
+}
+
+/// Hides `secret` wherever it stands, any of its bytes percent-coded or not.
+fn hide(text: &str, secret: &str) -> String {
+    if !text.contains('%') {
+        return text.replace(secret, REDACTED);
+    }
+    let mut hidden = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some(after) = without(rest, secret) {
+            hidden.push_str(REDACTED);
+            rest = after;
+        } else {
+            hidden.push(c);
+            rest = rest.strip_prefix(c).unwrap_or_default();
+        }
+    }
+    hidden
+}
+
+/// What follows `secret` in a text that begins with it.
+fn without<'a>(text: &'a str, secret: &str) -> Option<&'a str> {
+    let mut rest = text.as_bytes();
+    for byte in secret.bytes() {
+        rest = match rest {
+            [b'%', high, low, after @ ..] if hex(*high, *low) == Some(byte) => after,
+            [first, after @ ..] if *first == byte => after,
+            _ => return None,
+        };
+    }
+    text.get(text.len() - rest.len()..)
+}
+
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 /// Hides what looks like an API key: `pat.{account}.{id}.{secret}`, or `sat.` and the same.
@@ -112,6 +175,37 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(clean(text, &secrets), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn coding_hides_no_secret() {
+        let secret = "a-t0k3n/with+signs";
+        let table = [
+            ("x=a-t0k3n%2Fwith%2bsigns&y", "x=[redacted]&y"),
+            ("%61-t0k3n/with+signs%", "[redacted]%"),
+            ("100% of a-t0k3n/with+signs", "100% of [redacted]"),
+            ("a-t0k3n%2Fwith%2Bsign%", "a-t0k3n%2Fwith%2Bsign%"),
+            ("%e4%zz%", "%e4%zz%"),
+            ("ä%20ä", "ä%20ä"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(clean(text, &[secret]), expected, "{text:?}");
+        }
+        let forms = coded(secret);
+        let known: Vec<&str> = forms.iter().map(String::as_str).collect();
+        for before in ["", "u", "u:", "user:", "somebody:"] {
+            for after in ["", "!", "??", " and more"] {
+                for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+                    let text = engine.encode(format!("{before}{secret}{after}"));
+                    let cleaned = clean(&format!("Basic {text}"), &known);
+                    assert!(cleaned.contains(REDACTED), "{before}{secret}{after}: {cleaned}");
+                    // Of the neighbours some signs may stay, of the secret at most two bits each.
+                    let left = cleaned.len() - "Basic ".len() - REDACTED.len();
+                    assert!(left <= (before.len() + after.len() + 4) * 4 / 3, "{cleaned}");
+                }
+            }
+        }
+        assert!(coded("short").is_empty());
     }
 
     #[test]

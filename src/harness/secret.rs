@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::redact;
@@ -15,6 +16,10 @@ use crate::model::WebhookPath;
 
 /// Far above any key or token; a device or a wrong file must not be read for ever.
 const LARGEST: u64 = 64 * 1024;
+
+/// The shortest value of an extra header that is hidden where it is repeated: a shorter one is a
+/// flag or a name, found in every other text.
+const SHORTEST_HIDDEN: usize = 8;
 
 /// Why a secret could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,9 @@ pub enum SecretError {
     #[error("{0} is empty: put the secret in it")]
     Empty(String),
     /// It can't be a key or a token.
+    #[error("{0} holds white space: put the secret alone in it")]
+    Spaces(String),
+    /// It can't be a key or a token.
     #[error("{0} holds a character that no secret of Harness has: put the secret alone in it")]
     Character(String),
     /// It can't be a key or a token.
@@ -41,11 +49,11 @@ pub enum SecretError {
     TooLarge(String),
 }
 
-/// Reads a secret. Of a file, one line end at its end is not part of the secret.
+/// Reads a secret. White space around it is not part of it.
 ///
 /// # Errors
-/// Where it can't be read, is empty, over 64 KiB, or holds a control or non-ASCII character. The
-/// error names the file or the variable, never the content.
+/// Where it can't be read, is empty, over 64 KiB, or holds white space or a control or non-ASCII
+/// character. The error names the file or the variable, never the content.
 pub fn read_secret(source: &SecretSource) -> Result<SecretString, SecretError> {
     let (place, secret) = match source {
         SecretSource::File(path) => {
@@ -53,16 +61,17 @@ pub fn read_secret(source: &SecretSource) -> Result<SecretString, SecretError> {
                 read_file(path).map_err(|error| SecretError::File { path: path.clone(), error })?;
             // What is not UTF-8 becomes a character that the check below refuses.
             let text = String::from_utf8_lossy(&bytes);
-            let line = text.strip_suffix('\n').unwrap_or(&text);
-            let line = line.strip_suffix('\r').unwrap_or(line);
-            (format!("secret file {}", path.display()), SecretString::from(line))
+            (format!("secret file {}", path.display()), SecretString::from(text.trim()))
         }
         SecretSource::Env(name) => {
             let value = std::env::var_os(name).ok_or_else(|| SecretError::NotSet(name.clone()))?;
             let text = value.to_string_lossy();
-            (format!("environment variable {name}"), SecretString::from(text.as_ref()))
+            (format!("environment variable {name}"), SecretString::from(text.trim()))
         }
-        SecretSource::Inline(secret) => ("the secret in the config".to_owned(), secret.clone()),
+        SecretSource::Inline(secret) => {
+            let secret = SecretString::from(secret.expose_secret().trim());
+            ("the secret in the config".to_owned(), secret)
+        }
     };
     let text = secret.expose_secret();
     if text.is_empty() {
@@ -70,6 +79,9 @@ pub fn read_secret(source: &SecretSource) -> Result<SecretString, SecretError> {
     }
     if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST) {
         return Err(SecretError::TooLarge(place));
+    }
+    if text.contains(|c: char| c.is_ascii_whitespace()) {
+        return Err(SecretError::Spaces(place));
     }
     if text.contains(|c: char| c.is_control() || !c.is_ascii()) {
         return Err(SecretError::Character(place));
@@ -97,10 +109,12 @@ struct Held {
 }
 
 impl Held {
-    fn saw(&mut self, secret: &SecretString) {
-        if !self.seen.iter().any(|seen| seen.expose_secret() == secret.expose_secret()) {
-            self.seen.push(secret.clone());
+    fn saw(&mut self, secret: &str) {
+        if secret.is_empty() || self.seen.iter().any(|seen| seen.expose_secret() == secret) {
+            return;
         }
+        self.seen.push(SecretString::from(secret));
+        self.seen.extend(redact::coded(secret).into_iter().map(SecretString::from));
     }
 }
 
@@ -118,7 +132,7 @@ impl Secrets {
         let mut held = self.lock();
         if held.key.is_none() {
             let key = read_secret(source)?;
-            held.saw(&key);
+            held.saw(key.expose_secret());
             held.key = Some(key);
         }
         Ok(held.key.clone())
@@ -134,15 +148,22 @@ impl Secrets {
     /// A webhook token, read anew so that a new one is used at once.
     pub(super) fn token(&self, source: &SecretSource) -> Result<SecretString, SecretError> {
         let token = read_secret(source)?;
-        self.lock().saw(&token);
+        self.lock().saw(token.expose_secret());
         Ok(token)
     }
 
-    /// A webhook's URL that Harness told: what in it may be a token is not to be repeated.
+    /// A webhook's URL: what in it may be a token is not to be repeated.
     pub(super) fn saw_webhook(&self, webhook: &WebhookPath) {
         if let Some(token) = redact::token_in(webhook.exposed()) {
-            self.lock().saw(&SecretString::from(token));
+            self.lock().saw(&percent_decode_str(token).decode_utf8_lossy());
         }
+    }
+
+    /// The value of an extra header, which may hold anything: it and each long word of it.
+    pub(super) fn saw_header(&self, value: &str) {
+        let mut held = self.lock();
+        let words = value.split_whitespace().chain([value]);
+        words.filter(|word| word.len() >= SHORTEST_HIDDEN).for_each(|word| held.saw(word));
     }
 
     /// Text from outside, without any of these secrets; see [`redact::clean`].
@@ -169,8 +190,8 @@ mod tests {
     }
 
     #[test]
-    fn one_line_end_is_not_part_of_a_secret() {
-        for content in ["s3cret", "s3cret\n", "s3cret\r\n"] {
+    fn white_space_around_a_secret_is_not_part_of_it() {
+        for content in ["s3cret", "s3cret\n", "s3cret\r\n", " \ts3cret \n\n"] {
             let (_directory, source) = written(content.as_bytes());
             assert_eq!(read_secret(&source).unwrap().expose_secret(), "s3cret", "{content:?}");
         }
@@ -179,11 +200,12 @@ mod tests {
     #[test]
     fn what_can_be_no_secret_is_refused_without_being_named() {
         let large = vec![b'a'; 65 * 1024];
-        let table: [(&[u8], &str); 8] = [
+        let table: [(&[u8], &str); 9] = [
             (b"", "is empty"),
             (b"\n", "is empty"),
-            (b"s3cret\n\n", "holds a character"),
-            (b"s3\ncret", "holds a character"),
+            (b" \n", "is empty"),
+            (b"s3\ncret", "holds white space"),
+            (b"s3 cret", "holds white space"),
             (b"s3cret\0", "holds a character"),
             (b"s3cret\xff", "holds a character"),
             ("s3cret\u{e4}".as_bytes(), "holds a character"),

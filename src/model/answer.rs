@@ -18,6 +18,18 @@ pub enum WebhookVersion {
     V3,
 }
 
+impl WebhookVersion {
+    /// The word in the config.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+        }
+    }
+}
+
 /// Which of the two detail endpoints an event is read at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DetailsVersion {
@@ -48,6 +60,11 @@ pub enum TriggerAnswer {
     Throttled {
         /// `Retry-After`, which Harness does not send today.
         retry_after: Option<Duration>,
+    },
+    /// No call was made: what it takes, a secret say, could not be had.
+    NotSent {
+        /// What is missing.
+        message: String,
     },
     /// Nothing of the request's body left this machine.
     NeverLeft {
@@ -173,6 +190,6 @@ pub struct Answered<T> {
     pub code: Option<u16>,
     /// How far Harness' clock is ahead of ours, in milliseconds, by the answer's `Date`.
     pub skew: Option<i64>,
-    /// How long the call took.
-    pub took: Duration,
+    /// How long the call took; none where none was made.
+    pub took: Option<Duration>,
 }

@@ -65,6 +65,8 @@ pub enum Setback {
     Throttled,
     /// Nothing left this machine.
     NeverLeft,
+    /// No call was made, for want of a secret say.
+    NotSent,
     /// The URL is not one of this Harness'.
     UnknownPath,
 }
@@ -171,6 +173,10 @@ pub struct Run {
     /// Why the last attempt to send it certainly started nothing, where one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setback: Option<Setback>,
+    /// When another attempt at its due time follows, where one does: until then the due time is not
+    /// settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Wall>,
     /// When we recorded its end.
     pub ended: Option<Wall>,
 }
@@ -212,6 +218,7 @@ impl Run {
             unknown_status: false,
             unknown_trigger_status: false,
             setback: None,
+            retry_at: None,
             ended: None,
         }
     }

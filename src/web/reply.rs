@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -34,7 +34,27 @@ pub(super) fn with(mut reply: Reply, name: HeaderName, value: &'static str) -> R
     reply
 }
 
-/// One line of plain text.
+/// Why a request is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// What the client is told by number.
+    pub(super) status: StatusCode,
+    what: String,
+}
+
+impl Refusal {
+    /// Refuses with `status`, and says why.
+    pub(super) fn new(status: StatusCode, what: impl Into<String>) -> Self {
+        Self { status, what: what.into() }
+    }
+
+    /// What whoever asked for `path` is told.
+    pub(super) fn told(&self, path: &str) -> Reply {
+        error(path, self.status, &self.what)
+    }
+}
+
+/// Plain text and a line end.
 pub(super) fn text(status: StatusCode, line: &str) -> Reply {
     body(status, TEXT, format!("{line}\n"))
 }
@@ -59,6 +79,12 @@ pub(super) fn error(path: &str, status: StatusCode, what: &str) -> Reply {
     } else {
         text(status, what)
     }
+}
+
+/// Only users may come in.
+pub(super) fn unauthorized(path: &str) -> Reply {
+    let reply = error(path, StatusCode::UNAUTHORIZED, "a user and the right password are needed");
+    with(reply, WWW_AUTHENTICATE, "Basic realm=\"harness-exporter\", charset=\"UTF-8\"")
 }
 
 /// The method is none that the path knows.

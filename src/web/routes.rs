@@ -1,5 +1,4 @@
-//! Which path leads where. A path is compared as it was sent: nothing is decoded, joined or
-//! cleaned up first, so there is one spelling of each.
+//! What is answered to each request: the conditions that its route sets, and then what it asks for.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,11 +8,15 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, VARY};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use rustls::ServerConfig;
 
+use super::body::{self, Bounds};
 use super::encoding::{gzip, prefers_gzip};
+use super::foreign::is_foreign;
 use super::rendering::Rendering;
-use super::reply::{self, Reply};
-use super::{Site, escape_html, trigger};
+use super::reply::{self, Refusal, Reply};
+use super::route::{Change, Route, View};
+use super::{Site, escape_html, lifecycle, trigger};
 use crate::metrics::CONTENT_TYPE;
 
 /// The site with the lines in which its scrapers wait.
@@ -30,38 +33,71 @@ impl Routes {
         Self { site, body_deadline, plain: Rendering::default(), gzip: Rendering::default() }
     }
 
+    /// How to speak TLS with the next who connects; none where it is not to be spoken.
+    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.site.guard.tls()
+    }
+
     /// The answer to one request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
-        let path = request.uri().path();
-        if let Some(name) = trigger::pipeline_of(path) {
-            let name = name.to_owned();
-            return self.triggered(&name, request).await;
+        let path = request.uri().path().to_owned();
+        if !self.site.guard.admits(request.headers()).await {
+            return reply::unauthorized(&path);
         }
-        let telemetry = path == self.site.telemetry_path;
-        if !telemetry && !matches!(path, "/" | "/-/healthy" | "/-/ready") {
-            return reply::error(path, StatusCode::NOT_FOUND, "there is nothing here");
-        }
+        let answered = match Route::of(&path, &self.site.telemetry_path) {
+            Route::View(view) => self.view(view, &request).await,
+            Route::Change(change) => self.change(change, request).await,
+            Route::Garbled => refused(StatusCode::BAD_REQUEST, "the name is not UTF-8"),
+            Route::Nowhere => refused(StatusCode::NOT_FOUND, "there is nothing here"),
+        };
+        answered.unwrap_or_else(|refusal| refusal.told(&path))
+    }
+
+    async fn view(&self, view: View, request: &Request<Incoming>) -> Result<Reply, Refusal> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return reply::wrong_method(path, "GET, HEAD");
+            return Ok(reply::wrong_method(request.uri().path(), "GET, HEAD"));
         }
-        match path {
-            "/" if !telemetry => reply::html(self.page()),
-            "/-/healthy" => verdict((self.site.healthy)(), "healthy", "a loop has stopped"),
-            "/-/ready" => verdict(self.site.ready.load(Ordering::Acquire), "ready", "not ready"),
-            _ => self.exposition(request.headers()).await,
+        match view {
+            View::Telemetry => Ok(self.exposition(request.headers()).await),
+            View::Page => Ok(reply::html(self.page())),
+            View::Healthy => verdict((self.site.healthy)(), "healthy", "a loop has stopped"),
+            View::Ready => verdict(self.site.ready.load(Ordering::Acquire), "ready", "not ready"),
         }
     }
 
-    async fn triggered(&self, name: &str, request: Request<Incoming>) -> Reply {
-        let path = request.uri().path();
-        if !self.site.enable_trigger {
-            let what = "triggering is off; --web.enable-trigger switches it on";
-            return reply::error(path, StatusCode::NOT_FOUND, what);
-        }
+    /// Does what is asked for, if that is switched on and no page of another site asks.
+    async fn change(&self, change: Change, request: Request<Incoming>) -> Result<Reply, Refusal> {
+        self.switched_on(&change)?;
         if request.method() != Method::POST {
-            return reply::wrong_method(path, "POST");
+            return Ok(reply::wrong_method(request.uri().path(), "POST"));
         }
-        trigger::answer(&self.site.driver, name, request, self.body_deadline).await
+        if is_foreign(request.headers()) {
+            return refused(StatusCode::FORBIDDEN, "the request comes from a page of another site");
+        }
+        let driver = &self.site.driver;
+        match change {
+            Change::Reload => lifecycle::reload(driver).await,
+            Change::Switch(which) => lifecycle::switch(driver, which, request.uri().query()).await,
+            Change::Trigger(name) => {
+                let bounds = Bounds { size: trigger::MAX_BODY, time: self.body_deadline };
+                let body = body::read(request.into_body(), bounds).await?;
+                trigger::answer(driver, name, &body).await
+            }
+        }
+    }
+
+    /// Each is behind a flag of `serve`.
+    fn switched_on(&self, change: &Change) -> Result<(), Refusal> {
+        match change {
+            Change::Trigger(_) if !self.site.enable_trigger => refused(
+                StatusCode::NOT_FOUND,
+                "triggering is off; --web.enable-trigger switches it on",
+            ),
+            Change::Reload | Change::Switch(_) if !self.site.enable_lifecycle => {
+                refused(StatusCode::FORBIDDEN, "this is off; --web.enable-lifecycle switches it on")
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn exposition(&self, headers: &HeaderMap) -> Reply {
@@ -102,11 +138,15 @@ const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem;color-s
                      th,td{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #8886}\
                      small{font-weight:normal;opacity:.7}";
 
-fn verdict(good: bool, yes: &str, no: &str) -> Reply {
+fn refused<T>(status: StatusCode, what: &str) -> Result<T, Refusal> {
+    Err(Refusal::new(status, what))
+}
+
+fn verdict(good: bool, yes: &str, no: &str) -> Result<Reply, Refusal> {
     if good {
-        reply::text(StatusCode::OK, yes)
+        Ok(reply::text(StatusCode::OK, yes))
     } else {
-        reply::text(StatusCode::SERVICE_UNAVAILABLE, no)
+        refused(StatusCode::SERVICE_UNAVAILABLE, no)
     }
 }
 

@@ -16,7 +16,7 @@ fn account(more: &str) -> String {
 
 #[test]
 fn urls() {
-    let http = "(http only to a loopback host such as localhost)";
+    let http = "(http only to a loopback host such as localhost, or with `allow_http: true`)";
     let plain = "in the URL, want only scheme and host";
     for (url, want) in [
         ("http://app.harness.io", format!("found http to `app.harness.io`, want https {http}")),
@@ -225,7 +225,7 @@ fn secrets_are_never_repeated() {
         assert_eq!(account(key), want);
     }
     let tagged = account("api_key: !!int hunter2");
-    assert_eq!(tagged, "config.yaml:1:38: api_key: the value is not what its tag says");
+    assert_eq!(tagged, "1:38: api_key: the value is not what its tag says");
 }
 
 #[test]

@@ -58,11 +58,21 @@ fn each_commented_key_can_be_used() {
             "api_key_file",
             "api_key_env",
             "api_key",
+            "ca_file",
             "account",
+            "schedule",
             "every",
+            "overdue_after",
+            "retry",
             "webhook_token_file",
             "webhook_token_env",
-            "webhook_token"
+            "webhook_token",
+            "webhook_url_file",
+            "webhook_url_env",
+            "webhook_url",
+            "notifications",
+            "notifications",
+            "notifications",
         ]
     );
 }
@@ -82,10 +92,13 @@ zzzzzz: 1
 accounts: [{zzzzzz: 1}]
 defaults: {zzzzzz: 1}
 pipelines: [{zzzzzz: 1, polling: {zzzzzz: 1}}]
-storage: {zzzzzz: 1}");
+storage: {zzzzzz: 1}
+results: {zzzzzz: 1}
+metrics: {zzzzzz: 1}
+notifications: {zzzzzz: 1, token: t}");
     let lists: Vec<_> =
         answers.lines().filter_map(|line| line.split_once("want one of ")).collect();
-    assert_eq!(lists.len(), 6, "{answers}");
+    assert_eq!(lists.len(), 9, "{answers}");
     for key in lists.iter().flat_map(|(_, keys)| keys.split(", ")) {
         assert!(shown.contains(key), "{key} is not in the shipped config.yaml");
     }
@@ -102,4 +115,6 @@ pipelines: [{org: default, project: shop, pipeline: checkout, trigger: exporter,
     assert_eq!(format!("{:?}", shipped.accounts), format!("{:?}", bare.accounts));
     assert_eq!(format!("{:?}", shipped.pipelines[0]), format!("{:?}", bare.pipelines[0]));
     assert_eq!(shipped.storage, bare.storage);
+    assert_eq!(shipped.results, bare.results);
+    assert_eq!(shipped.metrics, bare.metrics);
 }

@@ -113,15 +113,8 @@ fn a_manual_run_whose_sending_is_not_saved_is_sent_when_it_can_be() {
     let mut bench =
         Bench::limited(|a| (a.max_active_runs, a.requests_per_minute) = (1, 6), [manual]);
     // The limiter holds it back, so that it is saved before it is sent.
-    for answer in
-        [THROTTLED, TriggerAnswer::Refused { reason: Reason::Forbidden, message: NO_MESSAGE }]
-    {
-        if bench.sent.is_empty() {
-            bench.ask("p");
-        }
-        bench.webhook_is(answer);
-        bench.pass(secs(2));
-    }
+    bench.ask("p");
+    bench.webhook_is(TriggerAnswer::Refused { reason: Reason::Forbidden, message: NO_MESSAGE });
     bench.ask("p");
     let open = bench.sent.len();
     bench.store_fails = true;
@@ -259,7 +252,7 @@ fn fault_04_an_answer_that_leaves_it_open_ends_the_run_and_nothing_is_sent_again
 #[test]
 fn asking_for_a_run() {
     let mut bench = Bench::new([pipeline("p")]);
-    assert_eq!(bench.ask("nobody"), Reply::UnknownPipeline);
+    assert_eq!(bench.ask("nobody"), Reply::UnknownPipeline("nobody".to_owned()));
     assert!(matches!(bench.ask("p"), Reply::Begun(_)));
     assert_eq!(bench.ask("p"), Reply::Active);
     assert_eq!(bench.newest().origin, Origin::Manual);
@@ -292,4 +285,32 @@ fn a_sending_that_is_found_unsaved_after_the_deadline_is_not_tried_again() {
     bench.handle(crate::engine::Input::NotSaved { begun: Vec::new(), sending });
     assert!(bench.sent.is_empty(), "its deadline passed while it was being saved");
     assert_eq!(bench.runs[&run].reason, Some(Reason::NotSent));
+}
+
+#[test]
+fn without_a_call_for_want_of_a_secret_harness_is_as_it_was_and_the_secret_may_still_come() {
+    let manual = crate::config::Pipeline { schedule: None, ..pipeline("p") };
+    let mut bench = Bench::new([manual]);
+    let no_token = || TriggerAnswer::NotSent { message: "no webhook token".to_owned() };
+    bench.ask("p");
+    for _ in 0..5 {
+        bench.webhook_is(no_token());
+        assert_eq!(bench.newest().phase, Phase::Waiting);
+        bench.pass(secs(5));
+    }
+    assert_eq!(bench.up(), None);
+    bench.webhook_is_accepted();
+    assert_eq!((bench.newest().phase, bench.up()), (Phase::Accepted, Some(true)));
+
+    bench.reads.clear();
+    let mut bench = Bench::new([crate::config::Pipeline { schedule: None, ..pipeline("p") }]);
+    bench.ask("p");
+    while !bench.sent.is_empty() {
+        bench.webhook_is(no_token());
+        bench.pass(secs(10));
+    }
+    let expected = (Phase::Ended, Outcome::Unreachable, Some(Reason::NotSent), None);
+    assert_eq!(bench.state(), expected);
+    assert_eq!(bench.newest().message.as_deref(), Some("no webhook token"));
+    assert_eq!(bench.up(), None);
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::config::{Account, Config, Pipeline};
 use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
 use crate::model::{
-    AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionId, Fact,
+    AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionId, Fact, Key,
     MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult,
-    StoredPipeline, Summary, TriggerAnswer, Wall,
+    SlotResult, StoredPipeline, Summary, TriggerAnswer, Wall,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -58,6 +58,8 @@ pub(super) struct Bench {
     pub(super) runs: BTreeMap<RunId, Arc<Run>>,
     pub(super) rows: BTreeMap<PipelineName, StoredPipeline>,
     pub(super) missed: Vec<(MissedReason, u64)>,
+    /// How due times with a run were settled.
+    pub(super) settled: Vec<SlotResult>,
     /// Webhooks sent and not answered.
     pub(super) sent: Vec<SendTrigger>,
     /// Events being read.
@@ -65,6 +67,10 @@ pub(super) struct Bench {
     pub(super) replies: Vec<Reply>,
     /// How often a word was told that is not in our tables.
     pub(super) strange_words: usize,
+    /// When the pipeline that was told of last is next due.
+    pub(super) next: Option<Wall>,
+    /// How often it was said that the clock was once ahead.
+    pub(super) silenced: usize,
     /// How many looks were answered.
     pub(super) looks: usize,
     /// Whether saves fail.
@@ -97,10 +103,13 @@ impl Bench {
             runs: BTreeMap::new(),
             rows: BTreeMap::new(),
             missed: Vec::new(),
+            settled: Vec::new(),
             sent: Vec::new(),
             reads: Vec::new(),
             replies: Vec::new(),
             strange_words: 0,
+            next: None,
+            silenced: 0,
             looks: 0,
             store_fails: false,
         };
@@ -119,10 +128,17 @@ impl Bench {
         self.missed.clear();
         self.move_to(self.now.mono.after(down));
         self.start();
+        // A process that takes up from another lets the first call go after one interval.
+        self.pass(Duration::from_millis(250));
     }
 
     pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Pipeline)) {
         edit(Arc::make_mut(&mut self.config.pipelines[0]));
+    }
+
+    /// The config is read again, without a restart.
+    pub(super) fn reload(&mut self) {
+        self.handle(Input::Configured(Arc::new(self.config.clone())));
     }
 
     fn start(&mut self) {
@@ -155,6 +171,7 @@ impl Bench {
                 Effect::ReadEvent(read) => self.reads.push(read),
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::UnknownWord { .. } => self.strange_words += 1,
+                Effect::Silenced { .. } => self.silenced += 1,
                 Effect::Withheld { .. } => panic!("nothing is withheld but in a dry run"),
             }
         }
@@ -189,6 +206,11 @@ impl Bench {
                 return;
             }
             Fact::Run { run, mark, .. } => {
+                for entry in crate::totals::of(fact) {
+                    if let Key::Slots(result) = entry.key {
+                        self.settled.push(result);
+                    }
+                }
                 self.runs.insert(run.id.clone(), run.clone());
                 (&run.pipeline, mark.as_ref())
             }
@@ -196,7 +218,11 @@ impl Bench {
                 self.missed.push((*reason, *count));
                 (pipeline, Some(mark))
             }
-            Fact::Waiting(_) | Fact::Next { .. } => return,
+            Fact::Next { at, .. } => {
+                self.next = *at;
+                return;
+            }
+            Fact::Waiting(_) | Fact::Maintenance { .. } => return,
         };
         if let (Some(row), Some(mark)) = (self.rows.get_mut(name), mark) {
             row.mark = mark.clone();
@@ -248,10 +274,12 @@ impl Bench {
         let code = match &answer {
             TriggerAnswer::Accepted(_) => Some(200),
             TriggerAnswer::Throttled { .. } => Some(429),
-            TriggerAnswer::NeverLeft { .. } => None,
+            TriggerAnswer::NeverLeft { .. } | TriggerAnswer::NotSent { .. } => None,
             _ => Some(404),
         };
-        let answered = Answered { answer, code, skew: None, took: Duration::ZERO };
+        let called = !matches!(answer, TriggerAnswer::NotSent { .. });
+        let took = called.then_some(Duration::ZERO);
+        let answered = Answered { answer, code, skew: None, took };
         self.handle(Input::Triggered { run: send.run, answered });
     }
 
@@ -270,7 +298,8 @@ impl Bench {
             EventAnswer::Throttled { .. } => 429,
             EventAnswer::Failed { .. } => 500,
         };
-        let answered = Answered { answer, code: Some(code), skew: None, took: Duration::ZERO };
+        let answered =
+            Answered { answer, code: Some(code), skew: None, took: Some(Duration::ZERO) };
         self.handle(Input::EventRead { run: read.run, answered });
     }
 
@@ -283,6 +312,11 @@ impl Bench {
 
     pub(super) fn stop(&mut self) {
         self.handle(Input::Stop);
+    }
+
+    /// Whether Harness is up.
+    pub(super) fn up(&self) -> Option<bool> {
+        self.engine.up(&AccountName::new("default"))
     }
 
     /// The run begun last.

@@ -3,4 +3,5 @@
 mod begin;
 mod bench;
 mod follow;
+mod left_alone;
 mod restart;

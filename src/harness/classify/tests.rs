@@ -29,6 +29,7 @@ fn name(answer: &TriggerAnswer) -> String {
         TriggerAnswer::UnknownPath { .. } => "unknown path".to_owned(),
         TriggerAnswer::Throttled { .. } => "throttled".to_owned(),
         TriggerAnswer::NeverLeft { .. } => "never left".to_owned(),
+        TriggerAnswer::NotSent { .. } => "not sent".to_owned(),
         TriggerAnswer::Unknown { reason, .. } => format!("unknown {reason}"),
     }
 }

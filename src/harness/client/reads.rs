@@ -5,7 +5,7 @@ use reqwest::{Method, Request};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Client, Inner, Stopwatch, classify, unanswered};
+use super::{Client, Inner, Stopwatch, classify, not_made, unanswered};
 use crate::config::Pipeline;
 use crate::harness::classify::Reply;
 use crate::harness::secret::Secrets;
@@ -74,16 +74,15 @@ impl Inner {
         failed: impl Fn(String) -> T,
     ) -> Answered<T> {
         let stopwatch = Stopwatch::start();
-        let sent = match self.authorize(&mut request) {
-            Ok(()) => self.send(request, stopwatch).await,
-            Err(message) => Err(message),
-        };
-        match sent {
+        if let Err(message) = self.authorize(&mut request) {
+            return not_made(failed(message));
+        }
+        match self.send(request, stopwatch).await {
             Ok((reply, skew)) => Answered {
                 answer: means(&reply, &self.secrets),
                 code: Some(reply.status),
                 skew,
-                took: stopwatch.elapsed(),
+                took: Some(stopwatch.elapsed()),
             },
             Err(message) => unanswered(failed(message), stopwatch),
         }

@@ -19,6 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: Certificate,
+    pem: String,
 }
 
 impl Authority {
@@ -27,8 +28,9 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = Certificate::from_der(params.self_signed(&key).unwrap().der()).unwrap();
-        Self { issuer: Issuer::new(params, key), root }
+        let certificate = params.self_signed(&key).unwrap();
+        let root = Certificate::from_der(certificate.der()).unwrap();
+        Self { issuer: Issuer::new(params, key), root, pem: certificate.pem() }
     }
 
     fn certify(&self, host: &str, last_year: i32) -> ServerConfig {
@@ -131,4 +133,34 @@ async fn fault_46_a_stalled_handshake_never_left() {
     let answer = trigger(&account(url, Duration::from_secs(1)), &[]).await;
     let TriggerAnswer::NeverLeft { message } = answer else { panic!("{answer:?}") };
     assert!(message.contains("timed out"), "{message}");
+}
+
+#[tokio::test]
+async fn the_certificates_of_a_ca_file_are_trusted_beside_the_usual_ones() {
+    let ours = Authority::new("ours");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ca.pem");
+    let (good, _listening) = server(ours.certify("127.0.0.1", 2999)).await;
+    let trusting =
+        |path: &Path| Account { ca_file: Some(path.to_owned()), ..account(good.clone(), TIMEOUT) };
+    std::fs::write(&path, format!("{}{}", Authority::new("other").pem, ours.pem)).unwrap();
+    crate::harness::install_crypto();
+    let client = Client::new(&trusting(&path)).unwrap();
+    let pipeline = pipeline();
+    let call = TriggerCall { pipeline: &pipeline, version: WebhookVersion::V1, payload: "{}" };
+    let answer = client.trigger(call).await.answer;
+    assert_eq!(answer, TriggerAnswer::Accepted(EventId::new("e1").unwrap()));
+
+    for (content, expected) in [
+        ("", "there is no certificate in it"),
+        ("no certificate", "there is no certificate in it"),
+        ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "it is no PEM file"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let error = Client::new(&trusting(&path)).unwrap_err().to_string();
+        assert!(error.contains("ca.pem of account acme can't be used: "), "{error}");
+        assert!(error.contains(expected), "{content}: {error}");
+    }
+    let error = Client::new(&trusting(Path::new("/nowhere/ca.pem"))).unwrap_err().to_string();
+    assert!(error.contains("/nowhere/ca.pem of account acme can't be used: No such"), "{error}");
 }

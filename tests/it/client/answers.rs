@@ -114,8 +114,8 @@ async fn extra_headers_may_replace_ours_but_neither_key_nor_framing() {
     {
         let answered = send(&client, &with(name, value), WebhookVersion::V1, "{}").await;
         let expected = format!("header {name} can't be sent: take it out of the config");
-        assert_eq!(answered.answer, TriggerAnswer::NeverLeft { message: expected });
-        assert_eq!(answered.code, None);
+        assert_eq!(answered.answer, TriggerAnswer::NotSent { message: expected });
+        assert_eq!((answered.code, answered.took), (None, None));
     }
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
@@ -169,7 +169,7 @@ async fn retry_after_and_skew_come_from_the_head() {
     assert_eq!(answered.answer, TriggerAnswer::Throttled { retry_after });
     let skew = answered.skew.unwrap();
     assert!((skew - 3_600_000).abs() < 5_000, "{skew}");
-    assert!(answered.took > Duration::ZERO);
+    assert!(answered.took > Some(Duration::ZERO));
 }
 
 #[tokio::test]
@@ -214,15 +214,103 @@ async fn a_secret_that_cannot_be_read_stops_the_call() {
     let mut pipeline = pipeline();
     pipeline.webhook = Webhook::Token(file(Path::new("/nowhere/token")));
     let answered = send(&client, &pipeline, WebhookVersion::V3, "{}").await;
-    let TriggerAnswer::NeverLeft { message } = answered.answer else { panic!("it left") };
+    assert_eq!(answered.took, None, "no call was made");
+    let TriggerAnswer::NotSent { message } = answered.answer else { panic!("it left") };
     assert!(message.starts_with("no webhook token: secret file /nowhere/token"), "{message}");
     pipeline.webhook = Webhook::Auto;
     let answered = send(&client, &pipeline, WebhookVersion::V3, "{}").await;
-    assert!(matches!(answered.answer, TriggerAnswer::NeverLeft { .. }));
+    assert!(matches!(answered.answer, TriggerAnswer::NotSent { .. }));
     assert!(server.received_requests().await.unwrap().is_empty());
 
     let keyless = Account { api_key: Some(file(Path::new("/nowhere/key"))), ..account(&url) };
     let error = Client::new(&keyless).unwrap_err().to_string();
     let expected = "the API key of account acme can't be used: secret file /nowhere/key can't be";
     assert!(error.starts_with(expected), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_file_that_has_gone_stops_reads_and_webhooks_without_a_call() {
+    let (server, url) = answering(json(401, "{}")).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    std::fs::write(&path, "first").unwrap();
+    let client = client_of(&Account { api_key: Some(file(&path)), ..account(&url) });
+    std::fs::remove_file(&path).unwrap();
+    read(&client, DetailsVersion::V2).await;
+    let answered = read(&client, DetailsVersion::V2).await;
+    assert_eq!((answered.code, answered.took), (None, None));
+    let EventAnswer::Failed { message } = answered.answer else { panic!("it was read") };
+    assert!(message.starts_with("no API key: secret file "), "{message}");
+    let answered = trigger(&client, WebhookVersion::V1).await;
+    assert_eq!((answered.code, answered.took), (None, None));
+    assert!(matches!(answered.answer, TriggerAnswer::NotSent { .. }), "{answered:?}");
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+/// The pipeline with this webhook URL, as the config would have it.
+fn with_url(url: &str) -> Pipeline {
+    // The version is the config's reading of the URL; where it goes is the URL's.
+    let webhook = Webhook::Url { source: inline(url), version: WebhookVersion::V1 };
+    Pipeline { webhook, ..pipeline() }
+}
+
+#[tokio::test]
+async fn of_a_given_url_path_and_query_are_used_on_the_accounts_own_host() {
+    let api = "/gateway/pipeline/api/webhook/custom";
+    let v3 = format!("{api}/another-token-0003/v3");
+    let table = [
+        (format!("https://elsewhere.example{v3}?{IDS}"), v3.clone(), IDS.to_owned()),
+        (format!("http://elsewhere.example:81{api}/v2?{IDS}"), format!("{api}/v2"), IDS.to_owned()),
+        (
+            format!("https://h.example/gateway/api/webhook/custom?extra=1&{IDS}"),
+            "/gateway/api/webhook/custom".to_owned(),
+            format!("extra=1&{IDS}"),
+        ),
+        // Without the last two, every trigger of the project would be fired.
+        (
+            "https://h.example/webhook/custom?accountIdentifier=acme0000000000000000AA\
+             &orgIdentifier=default&projectIdentifier=shop%20front&triggerIdentifier="
+                .to_owned(),
+            "/webhook/custom".to_owned(),
+            "accountIdentifier=acme0000000000000000AA&orgIdentifier=default\
+             &projectIdentifier=shop%20front&triggerIdentifier=&pipelineIdentifier=checkout\
+             &triggerIdentifier=by_exporter"
+                .to_owned(),
+        ),
+        (format!("https://h.example{v3}"), v3.clone(), IDS.to_owned()),
+    ];
+    for (given, path, query) in table {
+        let (server, url) = answering(json(200, ACCEPTED)).await;
+        let answered = send(&client(&url), &with_url(&given), WebhookVersion::V1, "{}").await;
+        assert_eq!(answered.answer, accepted(), "{given}");
+        let request = only_request(&server).await;
+        assert_eq!(
+            (request.url.path(), request.url.query()),
+            (path.as_str(), Some(query.as_str()))
+        );
+        assert_eq!(header(&request, "x-api-key"), Some(KEY));
+    }
+}
+
+#[tokio::test]
+async fn a_given_url_that_can_not_be_meant_is_not_called() {
+    let other = |name: &str| {
+        let url = "https://h.example/gateway/api/webhook/custom";
+        format!("{url}?{name}=another")
+    };
+    let table = [
+        (other("accountIdentifier"), "the webhook URL's accountIdentifier is another than"),
+        (other("triggerIdentifier"), "the webhook URL's triggerIdentifier is another than"),
+        ("the-token-alone".to_owned(), "the webhook URL is none"),
+        ("https://h.example/ng/#/account/x".to_owned(), "the webhook URL is none"),
+        ("https://h.example/webhook/custom two".to_owned(), "no webhook URL: the secret in"),
+    ];
+    let (server, url) = answering(json(200, ACCEPTED)).await;
+    for (given, expected) in table {
+        let answered = send(&client(&url), &with_url(&given), WebhookVersion::V1, "{}").await;
+        let TriggerAnswer::NotSent { message } = answered.answer else { panic!("{given}") };
+        assert!(message.starts_with(expected), "{message}");
+        assert!(!message.contains("=another") && !message.contains("the-token"), "{message}");
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
 }

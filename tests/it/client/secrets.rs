@@ -104,5 +104,42 @@ fn no_secret_in_what_is_passed_in_and_in_errors() {
     harness::install_crypto();
     let error = Client::new(&Account { api_key: Some(file(&path)), ..account(&url) }).unwrap_err();
     assert_clean(&format!("{error} {}", printed(&error)));
-    assert!(error.to_string().contains("holds a character"), "{error}");
+    assert!(error.to_string().contains("holds white space"), "{error}");
+}
+
+/// Codings in which what was sent may come back.
+#[tokio::test]
+async fn fault_45_what_is_echoed_in_another_coding_is_hidden_too() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    let bearer = "a-bearer-of-another-service";
+    let given = "https://h.example/webhook/custom/t%C3%B6ken-0004/v3".to_owned();
+    let mut pipeline = pipeline();
+    pipeline.headers = vec![
+        ("Authorization".to_owned(), format!("Bearer {bearer}")),
+        ("X-Flag".to_owned(), "1".to_owned()),
+    ];
+    let percent = TOKEN.replace('-', "%2d").replace("token", "%74oken");
+    let echo = [
+        format!("authorization: Bearer {bearer}"),
+        STANDARD.encode(KEY),
+        URL_SAFE_NO_PAD.encode(format!("user:{TOKEN}")),
+        percent,
+        "tök%65n-0004".to_owned(),
+        "in 1 of 1 cases".to_owned(),
+    ]
+    .join(" / ");
+    let body = answer("400 Bad Request", &echo);
+    let server =
+        Server::start(move |_: &Received| Play { answer: body.clone(), then: Then::KeepAlive })
+            .await;
+    let client = client(&server.url);
+    send(&client, &pipeline, WebhookVersion::V3, "{}").await;
+    pipeline.webhook = Webhook::Url { source: inline(&given), version: WebhookVersion::V3 };
+    let answered = send(&client, &pipeline, WebhookVersion::V3, "{}").await;
+    let TriggerAnswer::Refused { message, .. } = answered.answer else { panic!("{answered:?}") };
+    let expected = "HTTP 400: authorization: [redacted] / [redacted]E= / dXNlcjp[redacted] / \
+                    [redacted] / [redacted] / in 1 of 1 cases";
+    assert_eq!(message, expected);
 }

@@ -3,6 +3,7 @@
 
 mod demo;
 mod dry_run;
+mod pause;
 mod run;
 mod status;
 mod trigger;

@@ -196,7 +196,7 @@ async fn bad_usage_is_status_2_and_sends_nothing() {
         (
             &[&[account, "--url=http://h.example"], &ids[..]].concat(),
             "command line: accounts[0].url: found http to `h.example`, want https (http only to \
-             a loopback host such as localhost)",
+             a loopback host such as localhost, or with `allow_http: true`)",
         ),
         (
             &[&[account, url, "--api-key-file=none"], &ids[..]].concat(),

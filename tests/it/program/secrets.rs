@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::support::{KEY, Setup, TOKEN, ended, failed, pipeline, serve, world};
+use super::support::{KEY, Setup, TOKEN, ended, failed, pipeline, serve, until, world};
 
 #[tokio::test]
 async fn fault_45_no_secret_gets_out() {
@@ -94,5 +94,32 @@ async fn fault_45_no_secret_gets_out() {
         assert_eq!(world.ledger.iter().filter(with_key).count(), world.ledger.len());
     }
     assert_eq!(visits.load(Ordering::SeqCst), 0, "nobody went elsewhere");
+    exporter.finish(&simulator).await;
+}
+
+#[tokio::test]
+async fn a_token_file_that_is_not_there_yet_is_no_trouble_of_harness() {
+    let mut world = world(600.0);
+    pipeline(&mut world, "nightly").token(Some(TOKEN));
+    let simulator = serve(world);
+    let setup = Setup::of(&simulator).pipeline("nightly", "webhook_token_file: late");
+    let path = setup.folder().join("late");
+    let mut exporter = setup.start().await;
+    exporter.trigger("nightly").await;
+    let waiting = r#"harness_pipeline_active_runs{state="pending"}"#;
+    exporter.eventually("a run without its token", |m| m.value(waiting) == 1).await;
+    until("the second attempt", async || {
+        (exporter.output().matches("secret file").count() >= 2).then_some(())
+    })
+    .await;
+    let m = exporter.scrape().await;
+    assert_eq!(m.sum(r#"harness_api_requests_total{endpoint="trigger"}"#), 0);
+    assert!(!m.text.contains("\nharness_up{"), "nobody was called: {}", m.text);
+    assert!(simulator.world().calls.is_empty());
+
+    std::fs::write(&path, format!(" {TOKEN}\n")).unwrap();
+    let success = ended("nightly", "success");
+    let m = exporter.eventually("a good run", |m| m.value(&success) == 1).await;
+    assert_eq!(m.sum(r#"harness_api_requests_total{endpoint="trigger"}"#), 1);
     exporter.finish(&simulator).await;
 }

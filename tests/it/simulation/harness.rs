@@ -337,7 +337,7 @@ impl Harness {
 
     fn answered<T>(&self, answer: T, code: Option<u16>, took: u64) -> Answered<T> {
         let skew = code.map(|_| self.skew);
-        Answered { answer, code, skew, took: Duration::from_millis(took) }
+        Answered { answer, code, skew, took: Some(Duration::from_millis(took)) }
     }
 
     /// Whether `event` was given for `run`.

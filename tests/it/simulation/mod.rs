@@ -24,7 +24,7 @@ use harness_exporter::model::{MissedReason, Outcome, Reason, RunResult};
 const SEEDS: u64 = 2_000;
 
 /// In how many of them a planted bug must be found.
-const SEEDS_FOR_A_BUG: u64 = 400;
+const SEEDS_FOR_A_BUG: u64 = 1_000;
 
 #[test]
 fn the_invariants_hold_in_every_history() {
@@ -58,7 +58,21 @@ fn everything_was_met(met: &BTreeSet<String>) {
     expected.extend(RunResult::ALL.iter().map(|result| format!("{result:?}")));
     let built = |reason: &&MissedReason| **reason != MissedReason::LookupFailed;
     expected.extend(MissedReason::ALL.iter().filter(built).map(|reason| format!("{reason:?}")));
-    let places = ["crash", "restart", "edit", "stop", "suspend", "step", "failed commit"];
+    let places = [
+        "crash",
+        "restart",
+        "edit",
+        "reload",
+        "stop",
+        "suspend",
+        "step",
+        "failed commit",
+        "pause",
+        "resume",
+        "maintenance",
+        "retry",
+        "retry dropped",
+    ];
     expected.extend(places.map(str::to_owned));
     let missing: Vec<_> = expected.difference(met).collect();
     assert!(missing.is_empty(), "never met: {missing:?}");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use harness_exporter::web::{self, Limits, Request, Site, TriggerReply};
+use harness_exporter::web::{self, Guard, Limits, Request, Site, TriggerReply};
 use reqwest::{Client, Method, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -32,7 +32,9 @@ pub(super) struct Server {
 pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) telemetry_path: &'static str,
-    pub(super) trigger: Option<mpsc::Sender<Request>>,
+    pub(super) guard: Guard,
+    /// Who is asked; without it, nothing can be changed.
+    pub(super) driver: Option<mpsc::Sender<Request>>,
     pub(super) body: Bytes,
 }
 
@@ -41,7 +43,8 @@ impl Default for Setup {
         Self {
             limits: Limits::default(),
             telemetry_path: "/metrics",
-            trigger: None,
+            guard: Guard::none().unwrap(),
+            driver: None,
             body: Bytes::from_static(EXPOSITION.as_bytes()),
         }
     }
@@ -64,8 +67,10 @@ impl Setup {
             healthy: Box::new(move || is_healthy.load(Ordering::SeqCst)),
             ready: ready.clone(),
             telemetry_path: self.telemetry_path.to_owned(),
-            enable_trigger: self.trigger.is_some(),
-            driver: self.trigger.unwrap_or_else(|| mpsc::channel(1).0),
+            guard: self.guard,
+            enable_trigger: self.driver.is_some(),
+            enable_lifecycle: self.driver.is_some(),
+            driver: self.driver.unwrap_or_else(|| mpsc::channel(1).0),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let mut tasks = JoinSet::new();
@@ -81,7 +86,7 @@ impl Setup {
     /// A server that may trigger, and a driver that knows four pipelines and echoes the payload.
     pub(super) async fn start_with_driver(mut self) -> Server {
         let (sender, mut requests) = mpsc::channel::<Request>(8);
-        self.trigger = Some(sender);
+        self.driver = Some(sender);
         let mut server = self.start().await;
         server.tasks.spawn(async move {
             while let Some(request) = requests.recv().await {
