@@ -190,7 +190,7 @@ async fn bad_usage_is_status_2_and_sends_nothing() {
         ),
         (
             &["our-checkout", "--config.file=none.yaml"],
-            "none.yaml: there is no such file or folder",
+            "there is no such file or folder\n--> none.yaml\n\nerror: the config has 1 problem",
         ),
         (&[account, url, "--org=o", "--trigger=t"], "--account wants --project, --pipeline too"),
         (
