@@ -60,6 +60,7 @@ fn everything_was_met(met: &BTreeSet<String>) {
     expected.extend(MissedReason::ALL.iter().filter(built).map(|reason| format!("{reason:?}")));
     let places = [
         "crash",
+        "power",
         "restart",
         "edit",
         "reload",

@@ -93,6 +93,8 @@ impl World {
             let removed = self.store.active().filter(removed).map(|run| run.id.clone());
             self.forgotten.extend(removed.collect::<Vec<_>>());
         }
+        // What opens a store syncs it.
+        self.synced = (self.store.clone(), self.regimes.clone());
         self.process = Some(self.born(now));
         if self.rng.per_mille(500) {
             self.take_effects()?;

@@ -99,6 +99,10 @@ impl World {
         let Some(turn) = process.pending.pop_front() else { return Ok(()) };
         if works {
             self.save(&turn.facts)?;
+            // Nothing else waits for a sync of the disk.
+            if !turn.sends.is_empty() || !turn.replies.is_empty() {
+                self.synced = (self.store.clone(), self.regimes.clone());
+            }
         }
         if self.is_killed() {
             return Ok(());

@@ -72,6 +72,9 @@ pub(super) struct World {
     pub(super) process: Option<Process>,
     pub(super) config: Config,
     pub(super) regimes: BTreeMap<PipelineName, Regime>,
+    /// The store, and the schedules that it was told of, as they were when the disk was last synced:
+    /// all that is left when the power goes.
+    pub(super) synced: (Store, BTreeMap<PipelineName, Regime>),
     /// What the last process showed.
     pub(super) shown: BTreeMap<(Owner, Key), i64>,
     /// Runs of which Harness has said something that is in none of our tables.
@@ -119,6 +122,7 @@ impl World {
             store: Store::default(),
             process: None,
             regimes: BTreeMap::new(),
+            synced: Default::default(),
             shown: BTreeMap::new(),
             strange: BTreeSet::new(),
             forgotten: BTreeSet::new(),
@@ -271,6 +275,12 @@ impl World {
         self.note("crash");
         self.say(|_| "killed".to_owned());
         self.die();
+        if self.rng.per_mille(200) {
+            self.note("power");
+            self.say(|_| "and the power is gone".to_owned());
+            (self.store, self.regimes) = self.synced.clone();
+            self.shown.clear();
+        }
         let down = self.rng.pick(&[0, SECOND, SECOND, 30 * SECOND, 10 * MINUTE]);
         self.after(down, Event::Start);
         true
