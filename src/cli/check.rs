@@ -1,11 +1,11 @@
 //! `check`: is the config valid, and what would it do?
 
 use std::fmt::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::args::ConfigFiles;
 use super::{Failure, load::load, print, remark};
 use crate::config::{Colours, Config, PLACEHOLDER_ACCOUNT_ID, Pipeline};
 use crate::driver;
@@ -15,20 +15,13 @@ use crate::schedule::Schedule;
 /// Check the config and show when each pipeline is due
 #[derive(Args, Debug)]
 pub(super) struct Check {
-    /// Config to read, or a directory of them; repeatable
-    #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
-    )]
-    config_files: Vec<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFiles,
 }
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = load(&self.config_files)?;
+        let loaded = load(&self.config.config_files)?;
         for warning in &loaded.warnings {
             remark(&format!("{}\n", warning.rendered(Colours::Ansi)));
         }

@@ -16,6 +16,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::args::ConfigFiles;
 use super::{Failure, args, block_on, load::load_closed, print};
 use crate::app;
 use crate::config::duration::Span;
@@ -37,15 +38,8 @@ const POLLING: Polling = Polling {
 /// Show what it does, with a stand-in of Harness and sped up; needs no account
 #[derive(Args, Debug)]
 pub(super) struct Demo {
-    /// Config to read
-    #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
-    )]
-    config_file: PathBuf,
+    #[command(flatten)]
+    config: ConfigFiles,
 
     /// Address to listen on
     #[arg(
@@ -81,7 +75,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = load_closed(std::slice::from_ref(&self.config_file))?;
+        let loaded = load_closed(&self.config.config_files)?;
         telemetry::init(Level::Warn, Format::Logfmt).map_err(anyhow::Error::from)?;
         Ok(block_on(self.show(loaded))??)
     }
