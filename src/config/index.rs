@@ -195,7 +195,6 @@ impl<'a> Index<'a> {
         }
         let key = key.and_then(|key| self.nodes.get(key));
         let pointed = match (part, key, &node.kind) {
-            (Part::Key, Some(key), _) => key,
             (Part::Value, _, Kind::Text(_)) if !node.range.is_empty() => node,
             (_, Some(key), _) => key,
             (_, None, Kind::Mapping(entries)) => {

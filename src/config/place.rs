@@ -111,7 +111,7 @@ impl Place {
                         path.push_str(&quoted(key));
                     }
                 }
-                Step::Item(index) => path.push_str(&format!("[{index}]")),
+                Step::Item(index) => path.extend(["[", &index.to_string(), "]"]),
             }
         }
         path

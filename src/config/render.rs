@@ -50,10 +50,10 @@ fn rendered(level: Level<'_>, place: &Place, message: &str, colours: Colours) ->
         Colours::Ansi => Renderer::styled(),
         Colours::Plain => Renderer::plain(),
     };
-    let rendered = renderer.decor_style(DecorStyle::Ascii).render(&groups);
+    let drawn = renderer.decor_style(DecorStyle::Ascii).render(&groups);
     // Two groups, so that the column is that in the file and not that in the line as it is shown;
     // the renderer sets them apart by a line too many.
-    let mut lines: Vec<&str> = rendered.lines().collect();
+    let mut lines: Vec<&str> = drawn.lines().collect();
     lines.dedup();
     lines.join("\n")
 }

@@ -156,6 +156,7 @@ fn polling(fields: &mut Fields<'_>) -> Option<Polling> {
 }
 
 /// Without attempts there is no retry, so that a pipeline can be spared that of the defaults.
+#[expect(clippy::option_option, reason = "none where a problem was reported, else maybe a retry")]
 fn retry(fields: &mut Fields<'_>) -> Option<Option<Retry>> {
     let after = fields.read("after", values::positive_duration).unless_absent(DEFAULT_RETRY.after);
     let attempts = fields

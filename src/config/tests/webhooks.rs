@@ -69,7 +69,7 @@ fn the_ids_of_the_url_need_not_be_given() {
 #[test]
 fn a_url_elsewhere_is_opened_where_that_is_wanted() {
     let open = |source: &SecretSource| match source {
-        SecretSource::File(path) if *path == PathBuf::from("d/url") => {
+        SecretSource::File(path) if path.as_path() == std::path::Path::new("d/url") => {
             Ok(SecretString::from(url("/tok-1/v3")))
         }
         SecretSource::Env(_) => Err("environment variable URL is not set".to_owned()),

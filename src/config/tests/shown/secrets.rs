@@ -3,6 +3,7 @@
 use super::super::shown;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn in_the_config_itself() {
     insta::assert_snapshot!(shown("
 accounts:
