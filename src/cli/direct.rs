@@ -223,6 +223,12 @@ fn read(account: &Value, pipelines: &[Value]) -> Result<Config, Failure> {
     let name = PathBuf::from("command line");
     match parse(&[Source { name, text }]) {
         Ok((config, _)) => Ok(config),
-        Err(problems) => Err(Failure::Usage(anyhow!(problems.to_string().replace('\n', "; ")))),
+        Err(problems) => {
+            // A place in a text that nobody has written helps nobody.
+            let told = problems.0.iter().map(|problem| {
+                format!("command line: {}: {}", problem.place.path(), problem.message)
+            });
+            Err(Failure::Usage(anyhow!(told.collect::<Vec<_>>().join("; "))))
+        }
     }
 }

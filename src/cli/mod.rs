@@ -11,6 +11,7 @@ mod exporter;
 mod health;
 mod load;
 mod metrics;
+mod online;
 mod pause;
 mod report;
 mod run;
