@@ -15,6 +15,7 @@ mod online;
 mod pause;
 mod report;
 mod run;
+mod schema;
 mod serve;
 mod status;
 mod trigger;
@@ -49,6 +50,7 @@ enum Command {
     Status(status::Status),
     Trigger(trigger::Trigger),
     Metrics(metrics::Metrics),
+    Schema(schema::Schema),
 }
 
 /// Does what the command line says.
@@ -64,6 +66,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status(command) => command.run(),
         Command::Trigger(command) => command.run(),
         Command::Metrics(command) => command.run(),
+        Command::Schema(command) => command.run(),
     }
 }
 

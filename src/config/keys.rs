@@ -109,6 +109,8 @@ const fn is(default: &'static str) -> Absent {
 
 const NONE: Absent = Absent::Means("none");
 
+const UNLESS_IN_URL: Absent = Absent::Means("required, unless a webhook URL says it");
+
 const RESULT_WORDS: Form =
     Words(&["success", "failure", "error", "timeout", "cancellation", "skip"]);
 
@@ -117,7 +119,12 @@ pub static CONFIG: Section = Section {
     about: "The config, which may be spread over several files; the sections `accounts`, \
             `results`, `metrics`, `notifications` and `storage` stand in one of them.",
     keys: &[&[
-        key("accounts", Sections(&ACCOUNT), Absent::Required, "Whom it speaks to; at least one."),
+        key(
+            "accounts",
+            Sections(&ACCOUNT),
+            Absent::Means("required, in one of the files"),
+            "Whom it speaks to; at least one.",
+        ),
         key(
             "defaults",
             In(&DEFAULTS),
@@ -125,7 +132,12 @@ pub static CONFIG: Section = Section {
             "What holds for each pipeline of the same file that does not say otherwise. Mappings \
              and lists are replaced as a whole.",
         ),
-        key("pipelines", Sections(&PIPELINE), Absent::Required, "What is triggered."),
+        key(
+            "pipelines",
+            Sections(&PIPELINE),
+            Absent::Means("required, in any of the files"),
+            "What is triggered.",
+        ),
         key("results", In(&RESULTS), NONE, "What four debatable statuses of Harness count as."),
         key("metrics", In(&METRICS), NONE, "What of /metrics is a matter of choice."),
         key(
@@ -202,11 +214,11 @@ pub static PIPELINE: Section = Section {
                 Absent::Means("the pipeline's identifier"),
                 "The label `pipeline`; unique.",
             ),
-            key("pipeline", Id, Absent::Required, "The pipeline's identifier in Harness."),
+            key("pipeline", Id, UNLESS_IN_URL, "The pipeline's identifier in Harness."),
             key(
                 "trigger",
                 Id,
-                Absent::Required,
+                UNLESS_IN_URL,
                 "The identifier of its custom webhook trigger in Harness.",
             ),
             key(
@@ -234,8 +246,8 @@ pub static PIPELINE: Section = Section {
 
 const SETTINGS: [Key; 22] = [
     key("account", Name, Absent::Means("the only one"), "The account's name."),
-    key("org", Id, Absent::Required, "The organization's identifier in Harness."),
-    key("project", Id, Absent::Required, "The project's identifier in Harness."),
+    key("org", Id, UNLESS_IN_URL, "The organization's identifier in Harness."),
+    key("project", Id, UNLESS_IN_URL, "The project's identifier in Harness."),
     key(
         "webhook",
         Words(&["auto", "v1", "v2", "v3"]),

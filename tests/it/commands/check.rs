@@ -40,7 +40,7 @@ async fn a_bad_config_is_shown_with_its_lines_and_status_2() {
     "#);
 }
 
-/// A folder as Kubernetes makes it of a ConfigMap: the files are links into a hidden folder.
+/// A folder as Kubernetes makes it of a `ConfigMap`: the files are links into a hidden folder.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_of_a_config_map_is_read() {
