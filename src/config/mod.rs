@@ -8,6 +8,7 @@ mod budget;
 mod document;
 pub mod duration;
 mod fields;
+mod hiding;
 mod index;
 pub mod keys;
 mod load;
