@@ -114,8 +114,9 @@ mod tests {
         }
         assert_eq!(duration("60s"), Ok(Duration::from_mins(1)));
         assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
-        for bad in ["", "0s", "60", "s", "1 h"] {
-            assert!(duration(bad).is_err(), "{bad:?}");
+        for bad in ["", "0s", "60", "s", "1 h", "banana"] {
+            let said = duration(bad).unwrap_err();
+            assert_eq!(said.matches("want").count(), usize::from(bad != "0s"), "{bad:?}: {said}");
         }
     }
 }
