@@ -11,10 +11,12 @@ mod exporter;
 mod health;
 mod load;
 mod metrics;
+mod online;
 mod pause;
 mod report;
 mod run;
 mod schedule;
+mod schema;
 mod serve;
 mod status;
 mod trigger;
@@ -50,6 +52,7 @@ enum Command {
     Status(status::Status),
     Trigger(trigger::Trigger),
     Metrics(metrics::Metrics),
+    Schema(schema::Schema),
 }
 
 /// Does what the command line says.
@@ -66,6 +69,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status(command) => command.run(),
         Command::Trigger(command) => command.run(),
         Command::Metrics(command) => command.run(),
+        Command::Schema(command) => command.run(),
     }
 }
 

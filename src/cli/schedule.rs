@@ -1,7 +1,6 @@
 //! `schedule`: the next times at which pipelines are triggered.
 
 use std::io::{IsTerminal, stdout};
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::check::table;
-use super::report::Output;
+use super::args::{ConfigFiles, Output, OutputFormat};
 use super::{Failure, escaped, load::load, print, run};
 use crate::calendar::Calendar;
 use crate::config::Pipeline;
@@ -31,15 +30,8 @@ pub(super) struct ScheduleCommand {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
-    /// Config to read, or a directory of them; repeatable
-    #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
-    )]
-    config_files: Vec<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFiles,
 
     /// How many due times of each pipeline
     #[arg(
@@ -62,16 +54,8 @@ pub(super) struct ScheduleCommand {
     )]
     from: Option<From>,
 
-    /// How to write them
-    #[arg(
-        long = "output",
-        env = "HARNESS_EXPORTER_OUTPUT",
-        hide_env_values = true,
-        value_name = "FORM",
-        value_enum,
-        default_value_t
-    )]
-    output: Output,
+    #[command(flatten)]
+    format: OutputFormat,
 }
 
 /// An instant, or the beginning of a day wherever the schedule is at home.
@@ -136,7 +120,7 @@ struct Line {
 
 impl ScheduleCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let config = load(&self.config_files)?.config;
+        let config = load(&self.config.config_files)?.config;
         let pipelines: Vec<&Arc<Pipeline>> = match self.names.as_slice() {
             [] => config.pipelines.iter().collect(),
             names => names.iter().map(|name| run::find(&config, name)).collect::<Result<_, _>>()?,
@@ -146,7 +130,7 @@ impl ScheduleCommand {
             .into_iter()
             .flat_map(|pipeline| lines(pipeline, from, usize::from(self.count)))
             .collect();
-        Ok(print(&match self.output {
+        Ok(print(&match self.format.output {
             Output::Json => lines.iter().map(Line::json).collect::<String>(),
             Output::Text if stdout().is_terminal() => for_a_person(&lines),
             Output::Text => lines.iter().map(Line::plain).collect(),
