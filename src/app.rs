@@ -25,7 +25,7 @@ use crate::harness::{self, Client};
 use crate::metrics::{self, Loop, Own};
 use crate::model::{AccountName, Mono, Run, Wall};
 use crate::store::{Store, Writer};
-use crate::web::{self, Limits, ListenAddress, Request, Site};
+use crate::web::{self, Guard, Limits, ListenAddress, Request, Site};
 
 /// How long the loop may stand still before `/-/healthy` says so.
 const STANDS_STILL: Duration = Duration::from_secs(30);
@@ -49,6 +49,8 @@ pub struct Setup {
     pub listeners: Vec<TcpListener>,
     /// The path of the exposition.
     pub telemetry_path: String,
+    /// Who may come in there.
+    pub guard: Guard,
     /// Whether a pipeline may be triggered over HTTP.
     pub enable_trigger: bool,
     /// Whether the config may be read again, and pipelines paused and resumed, over HTTP.
@@ -155,6 +157,7 @@ pub async fn run(
         ready: ready.clone(),
         telemetry_path: setup.telemetry_path,
         driver: requests.clone(),
+        guard: setup.guard,
         enable_trigger: setup.enable_trigger,
         enable_lifecycle: setup.enable_lifecycle,
     };

@@ -140,10 +140,10 @@ pub fn print(result: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a remark for a person.
+/// Writes a remark for a person; its colours only to a terminal that wants them.
 fn remark(line: &str) {
     // Where standard error is closed, nobody wants to know.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(anstream::AutoStream::auto(io::stderr().lock()), "{line}");
 }
 
 /// Runs `work` on this thread. One is enough: a run costs less than a millisecond, what takes long

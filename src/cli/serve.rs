@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::{Failure, args, block_on, load::load};
@@ -10,7 +10,7 @@ use crate::app;
 use crate::config::{self, Account, Config, Loaded, Location, PLACEHOLDER_ACCOUNT_ID, Secrets};
 use crate::harness::read_secret;
 use crate::telemetry::{self, Format, Level};
-use crate::web::ListenAddress;
+use crate::web::{Guard, ListenAddress};
 
 /// Trigger, follow and export, until told to stop
 #[derive(Args, Debug)]
@@ -46,6 +46,15 @@ pub(super) struct Serve {
         value_parser = args::telemetry_path
     )]
     telemetry_path: String,
+
+    /// Who may come in, and how to speak TLS, in the format of Prometheus' exporter-toolkit
+    #[arg(
+        long = "web.config.file",
+        env = "HARNESS_EXPORTER_WEB_CONFIG_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    web_config_file: Option<PathBuf>,
 
     /// Let POST /api/v1/pipelines/NAME/trigger trigger a pipeline; where others reach it, web users
     /// are needed
@@ -113,7 +122,8 @@ const ENABLE_LIFECYCLE: &str = "web.enable-lifecycle";
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        self.check_exposure()?;
+        let guard = self.guard()?;
+        self.check_exposure(&guard)?;
         let loaded = load(&self.config_files)?;
         let loaded = checked(loaded, self.storage_url.as_deref())?;
         telemetry::init(self.log_level, self.log_format).map_err(anyhow::Error::from)?;
@@ -131,6 +141,7 @@ impl Serve {
             fingerprint: loaded.fingerprint,
             listeners: Vec::new(),
             telemetry_path: self.telemetry_path,
+            guard,
             enable_trigger: self.enable_trigger,
             enable_lifecycle: self.enable_lifecycle,
             dry_run: self.dry_run,
@@ -141,8 +152,20 @@ impl Serve {
         Ok(block_on(async move { app::serve(&addresses, setup).await })??)
     }
 
+    fn guard(&self) -> Result<Guard, Failure> {
+        let Some(path) = &self.web_config_file else {
+            let none = Guard::none().context("the system gives no random numbers");
+            return Ok(none?);
+        };
+        let guard = Guard::open(path);
+        guard.map_err(|error| Failure::Usage(anyhow::Error::from(error)))
+    }
+
     /// Nobody but users may change something from elsewhere.
-    fn check_exposure(&self) -> Result<(), Failure> {
+    fn check_exposure(&self, guard: &Guard) -> Result<(), Failure> {
+        if guard.has_users() {
+            return Ok(());
+        }
         let flags = [
             (self.enable_trigger, ENABLE_TRIGGER, "trigger pipelines"),
             (self.enable_lifecycle, ENABLE_LIFECYCLE, "reload the config and pause pipelines"),
@@ -207,18 +230,25 @@ mod tests {
 
     #[test]
     fn what_changes_something_needs_loopback_addresses() {
+        let nobody = Guard::none().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("web.yml");
+        let hash = bcrypt::hash("word", 4).unwrap();
+        std::fs::write(&file, format!("basic_auth_users: {{admin: {hash}}}")).unwrap();
+        let users = Guard::open(&file).unwrap();
         let local = "--web.listen-address=127.0.0.1:1";
         let other = "--web.listen-address=192.0.2.1:2";
         for flag in ["--web.enable-trigger", "--web.enable-lifecycle"] {
             for good in
                 [&[][..], &[flag, local], &[flag, local, "--web.listen-address=localhost:2"]]
             {
-                assert!(parsed(good).check_exposure().is_ok(), "{good:?}");
+                assert!(parsed(good).check_exposure(&nobody).is_ok(), "{good:?}");
             }
             for bad in [&[flag][..], &[flag, local, other]] {
-                let failure = parsed(bad).check_exposure().unwrap_err();
+                let failure = parsed(bad).check_exposure(&nobody).unwrap_err();
                 assert_eq!(failure.status(), 2);
                 assert!(failure.to_string().starts_with(&format!("{flag} with ")), "{failure}");
+                assert!(parsed(bad).check_exposure(&users).is_ok(), "{bad:?}");
             }
         }
     }

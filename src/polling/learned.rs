@@ -136,6 +136,11 @@ impl Learned {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::type_complexity,
+    reason = "durations made up here are small, and laws are a table"
+)]
 mod tests {
     use super::*;
     use crate::config::Polling;
