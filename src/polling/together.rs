@@ -105,7 +105,7 @@ mod tests {
     fn who_was_looked_at_just_now_is_left_out() {
         let (old, new) = (left(0, 20), left(9_000, 20));
         assert!(old.is_due_with_others(at(10_000)) && !new.is_due_with_others(at(10_000)));
-        assert!(new.is_due_with_others(at(16_000)));
+        assert!(new.is_due_with_others(at(19_000)));
         assert!(left(0, 0).is_due_with_others(at(0)), "what is to be looked at at once is");
     }
 }
