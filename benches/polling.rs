@@ -71,7 +71,9 @@ const LAWS: [Law; 6] = [
     Law { name: "without memory: 10 min", mean: 600.0, draw: |c| -600.0 * c.next().max(1e-9).ln() },
 ];
 
+/// Words of the command line pick the rows that have one of them.
 fn main() {
+    let picked: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     println!(
         "| runs in flight, durations | key | reads for a run | reads a minute | all calls a minute | delay: mean | p95 | \
          constant gap, as many calls: mean | p95 | constant gap, same mean: reads |\n\
@@ -79,6 +81,10 @@ fn main() {
     );
     for law in LAWS {
         for in_flight in [1, 20, 200, 500, 2_000] {
+            let label = format!("{in_flight}, {}", law.name);
+            if !picked.is_empty() && !picked.iter().any(|word| label.contains(word.as_str())) {
+                continue;
+            }
             row(law, in_flight, false);
             // One alone is read alone.
             if in_flight > 1 {
