@@ -102,6 +102,8 @@ impl Turn {
             }
             Effect::Reply { .. }
             | Effect::ReadEvent(_)
+            | Effect::ReadExecutions(_)
+            | Effect::ListedOtherwise { .. }
             | Effect::UnknownWord { .. }
             | Effect::Withheld { .. }
             | Effect::Silenced { .. } => return Some(effect),

@@ -73,6 +73,7 @@ fn everything_was_met(met: &BTreeSet<String>) {
         "maintenance",
         "retry",
         "retry dropped",
+        "list",
     ];
     expected.extend(places.map(str::to_owned));
     let missing: Vec<_> = expected.difference(met).collect();

@@ -1,12 +1,12 @@
 //! One history: the order of events, the clocks, and the troubles that come from outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use harness_exporter::config::{Config, Pipeline};
 use harness_exporter::engine::Input;
-use harness_exporter::model::{Mono, Now, PipelineName, RunId, Wall};
+use harness_exporter::model::{AccountName, Mono, Now, PipelineName, RunId, Wall};
 use harness_exporter::totals::{Key, Owner};
 
 use super::bugs::Bug;
@@ -75,6 +75,8 @@ pub(super) struct World {
     /// The store, and the schedules that it was told of, as they were when the disk was last synced:
     /// all that is left when the power goes.
     pub(super) synced: (Store, BTreeMap<PipelineName, Regime>),
+    /// When calls went within the last minute, whichever process made them.
+    pub(super) calls: BTreeMap<AccountName, VecDeque<u64>>,
     /// What the last process showed.
     pub(super) shown: BTreeMap<(Owner, Key), i64>,
     /// Runs of which Harness has said something that is in none of our tables.
@@ -123,6 +125,7 @@ impl World {
             process: None,
             regimes: BTreeMap::new(),
             synced: Default::default(),
+            calls: BTreeMap::new(),
             shown: BTreeMap::new(),
             strange: BTreeSet::new(),
             forgotten: BTreeSet::new(),
