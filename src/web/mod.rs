@@ -1,5 +1,5 @@
-//! What is served over HTTP: the exposition, the health of the process, a page for a person, and
-//! the one request that triggers a pipeline.
+//! What is served over HTTP: the exposition, the health of the process, pages for a person, and what
+//! can be asked of the driver by a [`Request`].
 //!
 //! It knows neither the engine nor the store: a [`Site`] is all it is given. It refuses to reach
 //! into the file system, to decide anything about runs, and to serve a rendering that is older than
@@ -12,15 +12,19 @@ mod encoding;
 mod file;
 mod foreign;
 mod guard;
+mod hook;
 mod keyed;
 mod lifecycle;
+mod notified;
 mod page;
 mod patience;
+mod presence;
 mod rendering;
 mod reply;
 mod request;
 mod route;
 mod routes;
+mod running;
 mod tls;
 mod trigger;
 mod users;
@@ -40,6 +44,7 @@ pub use reply::escape_html;
 pub use request::{
     Notification, NotifiedEvent, NotifiedScope, ReloadReply, Request, SwitchReply, TriggerReply,
 };
+pub use running::{Running, RunningConfig};
 
 /// What the routes need of the rest of the program.
 pub struct Site {
@@ -54,6 +59,8 @@ pub struct Site {
     pub ready: Arc<AtomicBool>,
     /// The path of the exposition, such as `/metrics`.
     pub telemetry_path: String,
+    /// The config that holds.
+    pub running: Running,
     /// Who is let in.
     pub guard: Guard,
     /// Who does what is asked for.
@@ -78,8 +85,8 @@ pub struct Limits {
     pub stall: Duration,
     /// For the responses under way when the server stops.
     pub drain: Duration,
-    /// How many connections a listener holds. Where all places are taken, the one that has waited
-    /// longest without having asked for anything gives way.
+    /// How many connections a listener holds. Where all places are taken, the one on which nobody
+    /// has been served for longest gives way.
     pub connections: usize,
 }
 

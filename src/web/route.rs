@@ -13,6 +13,8 @@ pub(super) enum Route {
     View(View),
     /// Something to be done, by POST.
     Change(Change),
+    /// What Harness says by itself.
+    Hook,
     /// A name in the path is not UTF-8.
     Garbled,
     /// Nothing.
@@ -56,6 +58,7 @@ impl Route {
             "/-/reload" => Self::Change(Change::Reload),
             "/-/pause" => Self::Change(Change::Switch(Switch::Pause)),
             "/-/resume" => Self::Change(Change::Switch(Switch::Resume)),
+            "/hooks/harness" => Self::Hook,
             path => Self::with_name(path).unwrap_or(Self::Nowhere),
         }
     }

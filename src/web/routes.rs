@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use super::body::{self, Bounds};
 use super::encoding::{gzip, prefers_gzip};
 use super::foreign::is_foreign;
+use super::hook::{self, Hook};
 use super::rendering::Rendering;
 use super::reply::{self, Refusal, Reply};
 use super::route::{Change, Route, View};
@@ -25,12 +26,19 @@ pub(super) struct Routes {
     body_deadline: Duration,
     plain: Rendering,
     gzip: Rendering,
+    hook: Hook,
 }
 
 impl Routes {
     /// Answers for `site`; a request's body is to arrive within `body_deadline`.
     pub(super) fn new(site: Arc<Site>, body_deadline: Duration) -> Self {
-        Self { site, body_deadline, plain: Rendering::default(), gzip: Rendering::default() }
+        Self {
+            site,
+            body_deadline,
+            plain: Rendering::default(),
+            gzip: Rendering::default(),
+            hook: Hook::default(),
+        }
     }
 
     /// How to speak TLS with the next who connects; none where it is not to be spoken.
@@ -41,12 +49,15 @@ impl Routes {
     /// The answer to one request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
         let path = request.uri().path().to_owned();
-        if !self.site.guard.admits(request.headers()).await {
+        let route = Route::of(&path, &self.site.telemetry_path);
+        // Harness has a token of its own, and is no user.
+        if route != Route::Hook && !self.site.guard.admits(request.headers()).await {
             return reply::unauthorized(&path);
         }
-        let answered = match Route::of(&path, &self.site.telemetry_path) {
+        let answered = match route {
             Route::View(view) => self.view(view, &request).await,
             Route::Change(change) => self.change(change, request).await,
+            Route::Hook => self.notified(request).await,
             Route::Garbled => refused(StatusCode::BAD_REQUEST, "the name is not UTF-8"),
             Route::Nowhere => refused(StatusCode::NOT_FOUND, "there is nothing here"),
         };
@@ -84,6 +95,17 @@ impl Routes {
                 trigger::answer(driver, name, &body).await
             }
         }
+    }
+
+    async fn notified(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {
+        let token = self.site.running.now().hook_token.clone();
+        Hook::admits(request.headers(), token.as_ref(), self.site.guard.keyed())?;
+        if request.method() != Method::POST {
+            return Ok(reply::wrong_method(request.uri().path(), "POST"));
+        }
+        let bounds = Bounds { size: hook::MAX_BODY, time: self.body_deadline };
+        let body = body::read(request.into_body(), bounds).await?;
+        self.hook.take(&self.site.driver, &body)
     }
 
     /// Each is behind a flag of `serve`.
