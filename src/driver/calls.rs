@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use tokio::task::{JoinError, JoinSet};
 
-use crate::engine::{Input, ReadEvent, SendTrigger};
+use crate::engine::{Input, ReadEvent, ReadExecutions, SendTrigger};
 use crate::harness::{Client, TriggerCall};
-use crate::model::{AccountName, Answered, EventAnswer, TriggerAnswer};
+use crate::model::{AccountName, Answered, EventAnswer, ExecutionsAnswer, TriggerAnswer};
 
 /// What a call came to.
 #[derive(Debug)]
@@ -71,6 +71,19 @@ impl Calls {
                 None => no_client(EventAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
             Answer { account: read.account, input: Input::EventRead { run: read.run, answered } }
+        });
+    }
+
+    /// Lists executions.
+    pub(super) fn read_executions(&mut self, read: ReadExecutions) {
+        let account = read.project.account.clone();
+        let client = self.clients.get(&account).cloned();
+        self.reads.spawn(async move {
+            let answered = match client {
+                Some(client) => client.list_executions(&read.query).await,
+                None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            Answer { account, input: Input::ExecutionsRead { project: read.project, answered } }
         });
     }
 

@@ -103,11 +103,13 @@ impl Follower {
             Effect::Fact(Fact::Run { run, change, .. }) => self.seen.push_back((run, change)),
             Effect::SendTrigger(send) => self.calls.trigger(send),
             Effect::ReadEvent(read) => self.calls.read_event(read),
+            Effect::ReadExecutions(read) => self.calls.read_executions(read),
             // Of due times there are none, and a word that is not in our tables shows as unknown.
             Effect::Fact(_)
             | Effect::Reply { .. }
             | Effect::Withheld { .. }
             | Effect::Silenced { .. }
+            | Effect::ListedOtherwise { .. }
             | Effect::UnknownWord { .. } => {}
         }
     }

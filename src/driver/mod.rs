@@ -31,11 +31,12 @@ pub use saving::Saving;
 use turns::Turn;
 
 use crate::board::Board;
-use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
+use crate::engine::{Effect, Engine, Input, Reply, SendTrigger};
 use crate::harness::Client;
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
-    AccountName, Answered, Change, EventAnswer, Fact, Mono, PipelineName, Run, RunId,
+    AccountName, Answered, Change, EventAnswer, ExecutionsAnswer, Fact, Mono, PipelineName, Run,
+    RunId, Wall,
 };
 use crate::run::UnknownWord;
 use crate::store;
@@ -44,6 +45,10 @@ use crate::web::{ReloadReply, Request, Running, SwitchReply, TriggerReply};
 /// How long the loop sleeps at most: often enough that a clock that was set is noticed soon, and
 /// that a loop which stands still can be told from one that has nothing to do.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// By how much an execution may seem to have ended before its webhook was sent, clocks being what
+/// they are.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
 
 /// How many unknown words are remembered, to log each once.
 const MOST_WORDS: usize = 1000;
@@ -183,7 +188,17 @@ impl Driver {
         self.parts.pulse.store(pulse_at(now.mono), Ordering::Relaxed);
         for effect in self.parts.engine.effects() {
             match self.parts.saving.gathering().add(effect) {
-                Some(Effect::ReadEvent(read)) => self.read(read),
+                Some(Effect::ReadEvent(read)) => {
+                    self.parts.own.rate_limit_waited(&read.account, read.waited);
+                    self.calls.read_event(read);
+                }
+                Some(Effect::ReadExecutions(read)) => {
+                    self.parts.own.rate_limit_waited(&read.project.account, read.waited);
+                    self.calls.read_executions(read);
+                }
+                Some(Effect::ListedOtherwise { account, listing, message }) => {
+                    telling::listed_otherwise(&account, listing, &message);
+                }
                 Some(Effect::Reply { request, reply }) => self.reply(request, reply),
                 Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
                 Some(Effect::Withheld { pipeline, due }) => telling::withheld(&pipeline, due),
@@ -238,7 +253,10 @@ impl Driver {
     }
 
     fn run_ended(&self, run: &Arc<Run>) {
-        if let (Some(_), Some(end), Some(ended)) = (run.duration, run.end, run.ended) {
+        // What had ended before it was asked for is another execution's end, of an event that was
+        // answered with an old one; it says nothing of how late we are.
+        let ours = |end: &Wall| run.sent.is_some_and(|sent| *end >= sent.before(CLOCKS_DIFFER));
+        if let (Some(_), Some(end), Some(ended)) = (run.duration, run.end.filter(ours), run.ended) {
             self.parts.own.detection_lag(ended.since(end));
         }
         if let Some(watcher) = &self.parts.ended {
@@ -255,11 +273,6 @@ impl Driver {
         self.calls.trigger(send);
     }
 
-    fn read(&mut self, read: ReadEvent) {
-        self.parts.own.rate_limit_waited(&read.account, read.waited);
-        self.calls.read_event(read);
-    }
-
     fn answered(&mut self, Answer { account, input }: Answer) {
         match &input {
             Input::Triggered { answered, .. } => {
@@ -272,6 +285,12 @@ impl Driver {
                     self.note_refusal(&account, answered.code, detail);
                 } else {
                     self.refused.remove(&account);
+                }
+            }
+            Input::ExecutionsRead { answered, .. } => {
+                self.note_call(&account, Endpoint::Executions, answered);
+                if let ExecutionsAnswer::Failed { message: detail } = &answered.answer {
+                    tracing::debug!(%account, code = answered.code, detail, "could not list executions");
                 }
             }
             _ => {}
@@ -349,7 +368,12 @@ impl Driver {
                 self.parts.engine.handle(input, self.parts.clock.now());
             }
             Request::Reload { reply } => self.reloading.ask(reply),
-            Request::Notified(_) => {}
+            Request::Notified(notification) => {
+                if let Some(execution) = notification.execution {
+                    let input = Input::Notified { execution };
+                    self.parts.engine.handle(input, self.parts.clock.now());
+                }
+            }
         }
         Ok(())
     }

@@ -95,6 +95,8 @@ impl Turn {
             }
             Effect::Reply { .. }
             | Effect::ReadEvent(_)
+            | Effect::ReadExecutions(_)
+            | Effect::ListedOtherwise { .. }
             | Effect::UnknownWord { .. }
             | Effect::Withheld { .. }
             | Effect::Silenced { .. } => return Some(effect),

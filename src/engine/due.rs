@@ -298,14 +298,13 @@ impl Engine {
         count: u64,
         latest: Wall,
     ) {
-        let Some(pipeline) = self.pipelines.get(name).filter(|_| count > 0) else { return };
-        self.effects.push(Effect::Fact(Fact::Missed {
-            pipeline: name.clone(),
-            reason,
-            count,
-            latest,
-            mark: pipeline.mark(),
-        }));
+        // One that was removed meanwhile had this due time all the same.
+        let removed = || self.removed.get(name).map(|row| row.mark.clone());
+        let mark = self.pipelines.get(name).map(PipelineState::mark).or_else(removed);
+        let Some(mark) = mark.filter(|_| count > 0) else { return };
+        let pipeline = name.clone();
+        let missed = Fact::Missed { pipeline, reason, count, latest, mark };
+        self.effects.push(Effect::Fact(missed));
     }
 
     /// A due time has waited as long as it may.

@@ -10,9 +10,11 @@
 
 mod account;
 mod answers;
+mod batch;
 mod calls;
 mod configure;
 mod due;
+mod hints;
 mod pause;
 mod restore;
 mod retry;
@@ -22,14 +24,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account::AccountState;
+use batch::Group;
+pub use batch::{Listing, Project, ReadExecutions};
 use due::PipelineState;
 
 use crate::config::{
     Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, Pipeline, Polling,
 };
 use crate::model::{
-    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, Fact, Mark, Mono, Now,
-    PipelineName, Run, RunId, StoredPipeline, TriggerAnswer, Wall, WebhookVersion,
+    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionId,
+    ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, StoredPipeline,
+    TriggerAnswer, Wall, WebhookVersion,
 };
 use crate::run::UnknownWord;
 
@@ -49,6 +54,18 @@ pub enum Input {
         run: RunId,
         /// What came of it.
         answered: Answered<EventAnswer>,
+    },
+    /// Executions of a project were listed.
+    ExecutionsRead {
+        /// Whose.
+        project: Arc<Project>,
+        /// What came of it.
+        answered: Answered<ExecutionsAnswer>,
+    },
+    /// Harness says that something has happened to an execution.
+    Notified {
+        /// Which: one of ours, another's, or none at all.
+        execution: ExecutionId,
     },
     /// Somebody asks for a run.
     Asked {
@@ -102,6 +119,17 @@ pub enum Effect {
     SendTrigger(SendTrigger),
     /// To be read; changes nothing.
     ReadEvent(ReadEvent),
+    /// To be listed; changes nothing.
+    ReadExecutions(ReadExecutions),
+    /// From now on executions of an account are listed in this way.
+    ListedOtherwise {
+        /// Whose.
+        account: AccountName,
+        /// In which.
+        listing: Listing,
+        /// What stands in the way of the one before.
+        message: String,
+    },
     /// To be answered: that a run is begun, once every fact before it is saved.
     Reply {
         /// Whom.
@@ -186,6 +214,10 @@ pub enum Reply {
 enum Timer {
     /// Look at a run.
     Read(RunId),
+    /// Look at a run of which Harness says that something has happened to it.
+    Hint(RunId),
+    /// Look at the runs of a project that are worth it by then.
+    Together(Arc<Project>),
     /// Send a run's webhook again.
     Resend(RunId),
     /// A run that has not been accepted by now has failed.
@@ -211,8 +243,18 @@ struct Active {
     version: WebhookVersion,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
-    /// How long the next look was to wait.
+    /// When it was looked at last.
+    looked_at: Mono,
+    /// How long the next look is to wait, where the run is alone.
     gap: Duration,
+    /// When the next look at it alone is due, while its timer runs.
+    look_at: Option<Mono>,
+    /// When it was last looked at because of a hint, or is to be.
+    hinted_at: Option<Mono>,
+    /// With whose executions its own is read.
+    group: Option<Arc<Project>>,
+    /// Whether its execution was missing in a list, so that it is read by itself.
+    alone: bool,
     /// The call under way, if any.
     call: Option<calls::Call>,
     /// The attempt at the same due time that went wrong before it.
@@ -248,6 +290,12 @@ pub struct Engine {
     /// Open runs of accounts that are not in the config: there is no one to ask.
     orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
+    /// The executions of the runs.
+    executions: HashMap<ExecutionId, RunId>,
+    /// Runs whose executions are read together.
+    groups: HashMap<Arc<Project>, Group>,
+    /// Those of them in which something has changed.
+    unplanned: BTreeSet<Arc<Project>>,
     timers: BTreeSet<(Mono, Timer)>,
     /// When the wall clock next calls for each pipeline.
     agenda: BTreeSet<(Wall, PipelineName)>,
@@ -277,6 +325,9 @@ impl Engine {
             removed: BTreeMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
+            executions: HashMap::new(),
+            groups: HashMap::new(),
+            unplanned: BTreeSet::new(),
             timers: BTreeSet::new(),
             agenda: BTreeSet::new(),
             seen: Wall::default(),
@@ -302,6 +353,8 @@ impl Engine {
         match input {
             Input::Triggered { run, answered } => self.triggered(&run, answered, now),
             Input::EventRead { run, answered } => self.event_read(&run, answered, now),
+            Input::ExecutionsRead { project, answered } => self.listed(&project, answered, now),
+            Input::Notified { execution } => self.notified(&execution, now),
             Input::Asked { request, pipeline, payload, random } => {
                 let reply = self.asked(&pipeline, payload, random, now);
                 self.effects.push(Effect::Reply { request, reply });
@@ -314,6 +367,8 @@ impl Engine {
                 let reply = self.resume(&pipelines, now);
                 self.effects.push(Effect::Reply { request, reply });
             }
+            // What is due after the end is the next process' to say.
+            Input::Configured(_) if self.stopping => {}
             Input::Configured(config) => self.configured(&config, now),
             Input::NotSaved { begun, sending } => {
                 for run in &begun {
@@ -331,6 +386,7 @@ impl Engine {
     /// Does what the time calls for: notices due times, ends what is too late, lets calls go.
     /// To be called once a turn, after the inputs.
     pub fn advance(&mut self, now: Now) {
+        self.plan(now);
         // What has waited too long goes before what is due now, or it would stand in its way.
         self.ring(now);
         if !self.stopping {
@@ -340,6 +396,7 @@ impl Engine {
         if !self.stopping && self.store_writable {
             self.let_go(now);
         }
+        self.plan(now);
         let waiting = self.pipelines.values().map(|pipeline| pipeline.waiting.len() as u64).sum();
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
@@ -390,6 +447,9 @@ impl Engine {
     }
 
     fn record(&mut self, change: Change, run: Arc<Run>, mark: Option<Mark>) {
+        if let (Change::Started, Some(execution)) = (change, &run.execution) {
+            self.executions.insert(execution.clone(), run.id.clone());
+        }
         let run = match change {
             Change::TriggerFailed | Change::Finished => self.with_retry(run),
             _ => run,
@@ -399,7 +459,11 @@ impl Engine {
 
     /// A run is over: forget it here. What it was is in the facts.
     fn retire(&mut self, run: &RunId) {
+        self.leave(run);
         let Some(active) = self.runs.remove(run) else { return };
+        if let Some(execution) = &active.run.execution {
+            self.executions.remove(execution);
+        }
         if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
             pipeline.active.remove(run);
         }

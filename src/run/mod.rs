@@ -83,14 +83,25 @@ pub fn read(run: &mut Run, details: &EventDetails, sight: &Sight) -> Reading {
     if run.phase == Phase::Accepted {
         resolve(run, details, sight, &mut reading);
     }
-    if run.phase == Phase::Executing
-        && let Some(summary) = &details.summary
-        // Several triggers may match one event; the answer then speaks of the one that came last.
-        && (summary.execution.is_none() || summary.execution == run.execution)
-    {
-        follow(run, summary, sight, &mut reading);
+    if let Some(summary) = &details.summary {
+        follow_its_own(run, summary, sight, &mut reading);
     }
     reading
+}
+
+/// Takes in what Harness says about the execution itself.
+pub fn read_summary(run: &mut Run, summary: &Summary, sight: &Sight) -> Reading {
+    let mut reading = Reading::default();
+    follow_its_own(run, summary, sight, &mut reading);
+    reading
+}
+
+fn follow_its_own(run: &mut Run, summary: &Summary, sight: &Sight, reading: &mut Reading) {
+    // Several triggers may match one event; the answer then speaks of the one that came last.
+    let its_own = summary.execution.is_none() || summary.execution == run.execution;
+    if run.phase == Phase::Executing && its_own {
+        follow(run, summary, sight, reading);
+    }
 }
 
 fn resolve(run: &mut Run, details: &EventDetails, sight: &Sight, reading: &mut Reading) {

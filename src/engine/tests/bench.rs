@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Account, Config, Pipeline};
-use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
+use crate::engine::{Effect, Engine, Input, ReadEvent, ReadExecutions, Reply, SendTrigger};
 use crate::model::{
-    AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionId, Fact, Key,
-    MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult,
-    SlotResult, StoredPipeline, Summary, TriggerAnswer, Wall,
+    AccountName, Answered, Change, Durations, EventAnswer, EventDetails, EventId, ExecutionId,
+    ExecutionsAnswer, Fact, Key, MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason,
+    Restored, Run, RunId, RunResult, SlotResult, StoredPipeline, Summary, TriggerAnswer, Wall,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -64,6 +64,12 @@ pub(super) struct Bench {
     pub(super) sent: Vec<SendTrigger>,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
+    /// Executions being listed.
+    pub(super) lists: Vec<ReadExecutions>,
+    /// How often it was found that executions are listed in another way.
+    pub(super) listed_otherwise: usize,
+    /// How long the last runs took, as a store would remember it.
+    pub(super) durations: Vec<Durations>,
     pub(super) replies: Vec<Reply>,
     /// How often a word was told that is not in our tables.
     pub(super) strange_words: usize,
@@ -106,6 +112,9 @@ impl Bench {
             settled: Vec::new(),
             sent: Vec::new(),
             reads: Vec::new(),
+            lists: Vec::new(),
+            listed_otherwise: 0,
+            durations: Vec::new(),
             replies: Vec::new(),
             strange_words: 0,
             next: None,
@@ -125,6 +134,7 @@ impl Bench {
     pub(super) fn restart_after(&mut self, down: Duration) {
         self.sent.clear();
         self.reads.clear();
+        self.lists.clear();
         self.missed.clear();
         self.move_to(self.now.mono.after(down));
         self.start();
@@ -146,6 +156,7 @@ impl Bench {
         let restored = Restored {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
+            durations: self.durations.clone(),
             ..Restored::default()
         };
         self.engine.restore(&restored, self.now);
@@ -169,6 +180,8 @@ impl Bench {
                 Effect::Fact(fact) => facts.push(fact),
                 Effect::SendTrigger(send) => sends.push(send),
                 Effect::ReadEvent(read) => self.reads.push(read),
+                Effect::ReadExecutions(read) => self.lists.push(read),
+                Effect::ListedOtherwise { .. } => self.listed_otherwise += 1,
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::UnknownWord { .. } => self.strange_words += 1,
                 Effect::Silenced { .. } => self.silenced += 1,
@@ -301,6 +314,20 @@ impl Bench {
         let answered =
             Answered { answer, code: Some(code), skew: None, took: Some(Duration::ZERO) };
         self.handle(Input::EventRead { run: read.run, answered });
+    }
+
+    /// The oldest list is answered.
+    pub(super) fn list_is(&mut self, answer: ExecutionsAnswer) {
+        let read = self.lists.remove(0);
+        let code = match &answer {
+            ExecutionsAnswer::Page(_) | ExecutionsAnswer::TooLarge => 200,
+            ExecutionsAnswer::Refused(refusal) => refusal.status,
+            ExecutionsAnswer::Throttled { .. } => 429,
+            ExecutionsAnswer::Failed { .. } => 500,
+        };
+        let took = Some(Duration::ZERO);
+        let answered = Answered { answer, code: Some(code), skew: None, took };
+        self.handle(Input::ExecutionsRead { project: read.project, answered });
     }
 
     pub(super) fn ask(&mut self, pipeline: &str) -> Reply {

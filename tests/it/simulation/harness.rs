@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use harness_exporter::engine::{ReadEvent, SendTrigger};
+use harness_exporter::engine::{ReadEvent, ReadExecutions, SendTrigger};
 use harness_exporter::model::{
-    Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionId, Reason, RunId,
-    RunResult, Status, Summary, TriggerAnswer, TriggerClass, TriggerStatus, Wall, WebhookVersion,
+    Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionFilter, ExecutionId,
+    ExecutionsAnswer, ExecutionsPage, ListedExecution, Reason, Refusal, RunId, RunResult, Status,
+    Summary, TriggerAnswer, TriggerClass, TriggerStatus, Wall, WebhookVersion,
 };
 
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
@@ -93,6 +94,17 @@ enum Trouble {
     Broken,
 }
 
+/// How it lists executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lists {
+    /// By ids and by triggers.
+    Well,
+    /// By triggers; of ids it takes no notice.
+    IgnoringIds,
+    /// It refuses to.
+    Never,
+}
+
 #[derive(Debug)]
 pub(super) struct Harness {
     pub(super) events: HashMap<EventId, Event>,
@@ -103,6 +115,7 @@ pub(super) struct Harness {
     knows_v1_webhook: bool,
     knows_v2_webhook: bool,
     knows_v2_details: bool,
+    lists: Lists,
     skew: i64,
     next: u64,
 }
@@ -125,6 +138,7 @@ impl Harness {
             knows_v1_webhook,
             knows_v2_webhook: !knows_v1_webhook || rng.per_mille(700),
             knows_v2_details: rng.per_mille(700),
+            lists: rng.pick(&[Lists::Well, Lists::Well, Lists::IgnoringIds, Lists::Never]),
             skew: rng.pick(&[0, 0, 1_500, -90_000, 3_600_000, 200_000_000]),
             next: 0,
         }
@@ -284,6 +298,71 @@ impl Harness {
             }
         };
         (self.answered(answer, code, took), took)
+    }
+
+    /// Answers a list. The answer, and how long it takes.
+    pub(super) fn list(
+        &mut self,
+        read: &ReadExecutions,
+        at: u64,
+        rng: &mut Rng,
+    ) -> (Answered<ExecutionsAnswer>, u64) {
+        let took = rng.between(1, 400);
+        let failed = ExecutionsAnswer::Failed { message: String::new() };
+        let (answer, code) = match self.trouble(at) {
+            Some(Trouble::Away) => (failed, None),
+            Some(Trouble::Broken) => (failed, Some(500)),
+            Some(Trouble::Throttling) => {
+                (ExecutionsAnswer::Throttled { retry_after: None }, Some(429))
+            }
+            None if self.lists == Lists::Never => (
+                ExecutionsAnswer::Refused(Refusal { status: 400, ..Refusal::default() }),
+                Some(400),
+            ),
+            None if rng.per_mille(self.roughness) => match rng.below(4) {
+                0 => (ExecutionsAnswer::TooLarge, Some(200)),
+                1 => (ExecutionsAnswer::Page(ExecutionsPage::default()), Some(200)),
+                _ => (failed, Some(500)),
+            },
+            None => (ExecutionsAnswer::Page(self.page(read, at)), Some(200)),
+        };
+        (self.answered(answer, code, took), took)
+    }
+
+    fn page(&self, read: &ReadExecutions, at: u64) -> ExecutionsPage {
+        let wanted = |execution: &Execution| match &read.query.filter {
+            ExecutionFilter::Ids(ids) => {
+                self.lists == Lists::IgnoringIds || ids.contains(&execution.id)
+            }
+            _ => true,
+        };
+        let known = |event: &&Event| {
+            event.refused.is_none() && event.resolved.is_some_and(|resolved| resolved <= at)
+        };
+        let mut found: Vec<&Execution> = self
+            .events
+            .values()
+            .filter(known)
+            .map(|event| &event.execution)
+            .filter(|execution| wanted(execution))
+            .collect();
+        found.sort_by_key(|execution| std::cmp::Reverse((execution.start, execution.id.clone())));
+        let size = read.query.size as usize;
+        let skipped = read.query.page as usize * size;
+        let listed = |execution: &&Execution| ListedExecution {
+            id: execution.id.clone(),
+            org: None,
+            project: None,
+            pipeline: String::new(),
+            trigger: None,
+            trigger_type: "WEBHOOK_CUSTOM".to_owned(),
+            event: None,
+            created: None,
+            summary: self.summary(execution, at),
+        };
+        let executions = found.iter().skip(skipped).take(size).map(listed).collect();
+        let last = skipped + size >= found.len();
+        ExecutionsPage { executions, last, total: Some(found.len() as u64) }
     }
 
     fn look(&self, read: &ReadEvent, at: u64) -> EventAnswer {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use harness_exporter::config::{
     Account, Concurrency, Config, Maintenance, MetricsOptions, Pipeline, Polling, Results, Retry,
-    Storage, Webhook,
+    SecretSource, Storage, Webhook,
 };
 use harness_exporter::model::{AccountName, PipelineName, WebhookVersion};
 use harness_exporter::schedule::{Align, Schedule};
+use secrecy::SecretString;
 
 use super::rng::Rng;
 
@@ -134,6 +135,9 @@ fn account(name: &str, rng: &mut Rng) -> Account {
     Account {
         requests_per_minute: u32::try_from(rng.pick(&[6, 30, 120, 300, 300])).unwrap(),
         max_active_runs: u32::try_from(rng.pick(&[1, 2, 50, 50])).unwrap(),
+        api_key: rng
+            .per_mille(600)
+            .then(|| SecretSource::Inline(SecretString::from("pat.acme.key.secret"))),
         triggers_per_minute: u32::try_from(rng.pick(&[1, 5, 30, 1000])).unwrap(),
         ..Account::new(AccountName::new(name), url, "acme0000000000000000AA")
     }

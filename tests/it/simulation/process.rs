@@ -42,8 +42,6 @@ pub(super) struct Process {
     pub(super) held: BTreeSet<PipelineName>,
     /// Calls that are not answered.
     pub(super) calls: usize,
-    /// When calls went, by the clock that is never set, within the last minute.
-    pub(super) recent: BTreeMap<AccountName, VecDeque<u64>>,
     /// Until when an account is to be left alone.
     pub(super) rests: HashMap<AccountName, u64>,
     /// What `/metrics` shows.
@@ -119,7 +117,6 @@ impl World {
                 .map(|r| r.name.clone())
                 .collect(),
             calls: 0,
-            recent: BTreeMap::new(),
             rests: HashMap::new(),
             board,
             waiting: 0,
@@ -311,7 +308,7 @@ impl World {
                 let until = now + u64::try_from(wait.as_millis()).unwrap();
                 process.rests.insert(run.account.clone(), until);
             }
-        } else if let Input::EventRead { .. } = &input {
+        } else if let Input::EventRead { .. } | Input::ExecutionsRead { .. } = &input {
             process.calls -= 1;
         }
         let Some(input) = self.spoil(input) else { return Ok(()) };
@@ -367,7 +364,8 @@ impl World {
         let Some(process) = &mut self.process else { return Ok(()) };
         let mut turn = Turn::default();
         let mut maintenance = false;
-        let (mut reads, effects) = (Vec::new(), process.engine.effects());
+        let (mut reads, mut lists) = (Vec::new(), Vec::new());
+        let effects = process.engine.effects();
         for effect in effects {
             match effect {
                 Effect::Fact(Fact::Waiting(count)) => process.waiting = count,
@@ -388,6 +386,8 @@ impl World {
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
                 Effect::ReadEvent(read) => reads.push(read),
+                Effect::ReadExecutions(read) => lists.push(read),
+                Effect::ListedOtherwise { .. } => {}
             }
         }
         if maintenance {
@@ -398,6 +398,12 @@ impl World {
                 return Ok(());
             }
             self.read(read)?;
+        }
+        for list in lists {
+            if self.is_killed() {
+                return Ok(());
+            }
+            self.list(list)?;
         }
         if self.is_killed() {
             return Ok(());

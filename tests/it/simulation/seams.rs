@@ -4,10 +4,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use harness_exporter::engine::{Input, ReadEvent, Reply, SendTrigger};
+use harness_exporter::engine::{Input, ReadEvent, ReadExecutions, Reply, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Change, EventAnswer, EventId, Fact, Origin, RunId, Status, TriggerAnswer,
-    TriggerClass, TriggerStatus,
+    AccountName, Change, EventAnswer, EventId, ExecutionsAnswer, Fact, Origin, Run, RunId, Status,
+    TriggerAnswer, TriggerClass, TriggerStatus,
 };
 use harness_exporter::totals;
 
@@ -316,14 +316,40 @@ impl World {
         Ok(())
     }
 
-    fn count_call(&mut self, name: &AccountName) -> Held {
+    pub(super) fn list(&mut self, read: ReadExecutions) -> Held {
+        self.note("list");
         let mono = self.mono();
-        let Some(process) = &mut self.process else { return Ok(()) };
-        let calls = process.recent.entry(name.clone()).or_default();
-        while calls.front().is_some_and(|call| mono - call >= MINUTE) {
+        let account = &read.project.account;
+        if let Some(process) = &mut self.process {
+            process.calls += 1;
+            invariants::stopping_begins_nothing(process.stopping)?;
+            let rest = process.rests.get(account).copied().unwrap_or(0);
+            invariants::throttling_is_heeded(mono, rest)?;
+        }
+        self.count_call(account)?;
+        let (answered, took) = self.harness.list(&read, self.at, &mut self.rng);
+        self.say(|_| format!("  LIST {:?}: {:?}", read.query, answered.answer));
+        if let ExecutionsAnswer::Page(page) = &answered.answer {
+            for listed in &page.executions {
+                let odd = Status::of(&listed.summary.status) == Status::Unknown;
+                let of = |run: &&Run| run.execution.as_ref() == Some(&listed.id);
+                let run = self.process.as_ref().and_then(|p| p.engine.active_runs().find(of));
+                self.strange.extend(run.filter(|_| odd).map(|run| run.id.clone()));
+            }
+        }
+        let input = Input::ExecutionsRead { project: read.project, answered };
+        let life = self.life;
+        self.after(took, Event::Input { life, input });
+        Ok(())
+    }
+
+    fn count_call(&mut self, name: &AccountName) -> Held {
+        let at = self.at;
+        let calls = self.calls.entry(name.clone()).or_default();
+        while calls.front().is_some_and(|call| at - call >= MINUTE) {
             calls.pop_front();
         }
-        calls.push_back(mono);
+        calls.push_back(at);
         let Some(account) = self.config.accounts.get(name) else { return Ok(()) };
         invariants::budget_kept(account, calls)
     }
