@@ -153,7 +153,18 @@ pub async fn run(
     let shown = Shown { board: board.clone(), own: own.clone(), heartbeat };
     let site = Site {
         healthy: still_ticks(clock, pulse.clone()),
-        page: shown.clone().page(),
+        snapshot: {
+            let shown = shown.clone();
+            Box::new(move || shown.snapshot())
+        },
+        up: {
+            let own = own.clone();
+            Box::new(move |account| own.up(account))
+        },
+        execution_url: {
+            let running = running.clone();
+            Box::new(move |run| execution_url(&running, run))
+        },
         render: shown.exposition(),
         ready: ready.clone(),
         telemetry_path: setup.telemetry_path,
@@ -252,10 +263,15 @@ impl Shown {
             Bytes::from(metrics::render(&self.snapshot(), &self.own))
         })
     }
+}
 
-    fn page(self) -> Box<dyn Fn() -> String + Send + Sync> {
-        Box::new(move || web::pipelines_table(&self.snapshot()))
-    }
+/// Where Harness shows the execution of a run of a pipeline that is in the config.
+fn execution_url(running: &Running, run: &Run) -> Option<String> {
+    let config = running.now().config.clone();
+    let account = config.accounts.get(&run.account)?;
+    let pipeline = config.pipelines.iter().find(|pipeline| pipeline.name == run.pipeline)?;
+    let execution = run.execution.as_ref()?;
+    Some(harness::execution_page(account, &pipeline.target(), execution).to_string())
 }
 
 fn still_ticks(clock: Clock, pulse: Arc<AtomicU64>) -> Box<dyn Fn() -> bool + Send + Sync> {

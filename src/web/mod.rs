@@ -13,12 +13,14 @@ mod file;
 mod foreign;
 mod guard;
 mod hook;
+mod json;
 mod keyed;
 mod lifecycle;
 mod notified;
-mod page;
+mod pages;
 mod patience;
 mod presence;
+mod redacted;
 mod rendering;
 mod reply;
 mod request;
@@ -36,23 +38,30 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::board::Snapshot;
+use crate::model::{AccountName, Run};
 pub use address::{BindError, InvalidAddress, ListenAddress, bind};
 pub use door::{ServeError, serve};
 pub use guard::{Guard, WebConfigError};
-pub use page::pipelines_table;
-pub use reply::escape_html;
 pub use request::{
     Notification, NotifiedEvent, NotifiedScope, ReloadReply, Request, SwitchReply, TriggerReply,
 };
 pub use running::{Running, RunningConfig};
+
+/// What can be said of one thing.
+pub type Told<Of, What> = Box<dyn Fn(&Of) -> What + Send + Sync>;
 
 /// What the routes need of the rest of the program.
 pub struct Site {
     /// The exposition as it is now, in Prometheus' text format 0.0.4. Called on a thread that may
     /// be blocked.
     pub render: Box<dyn Fn() -> Bytes + Send + Sync>,
-    /// The middle of the status page as HTML, already escaped (see [`escape_html`]).
-    pub page: Box<dyn Fn() -> String + Send + Sync>,
+    /// What the board says now.
+    pub snapshot: Box<dyn Fn() -> Snapshot + Send + Sync>,
+    /// Whether Harness serves an account; none before the first call.
+    pub up: Told<AccountName, Option<bool>>,
+    /// Where Harness shows the execution of a run.
+    pub execution_url: Told<Run, Option<String>>,
     /// Whether the loops tick.
     pub healthy: Box<dyn Fn() -> bool + Send + Sync>,
     /// Whether config and store are loaded and the store can be written.

@@ -8,6 +8,8 @@ mod hook;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod tls;
@@ -53,29 +55,6 @@ async fn head_has_the_headers_of_get_and_no_body() {
         assert!(answer.contains(&format!("content-length: {length}\r\n")), "{answer}");
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     }
-}
-
-#[tokio::test]
-async fn the_page_shows_the_table_and_runs_nothing() {
-    let server = Setup { telemetry_path: "/m", ..Setup::default() }.start().await;
-    let page = server.request(Method::GET, "/", &[]).await;
-    assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
-    assert_eq!(header(&page, "x-content-type-options"), "nosniff");
-    let policy = header(&page, "content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline';"), "{policy}");
-    let page = page.text().await.unwrap();
-    for part in [
-        "<title>harness-exporter</title>",
-        env!("CARGO_PKG_VERSION"),
-        "<table><tr><td>nightly</td></tr></table>",
-        "href=\"/m\"",
-        "href=\"/-/healthy\"",
-        "href=\"/-/ready\"",
-    ] {
-        assert!(page.contains(part), "{part} in {page}");
-    }
-    assert_eq!(server.get("/m").await.1, EXPOSITION);
-    assert_eq!(server.get("/metrics").await.0, 404);
 }
 
 #[tokio::test]
@@ -146,7 +125,7 @@ async fn a_path_has_one_spelling() {
     }
     let (status, body) = server.get("/nothing").await;
     assert_eq!((status, body.as_str()), (404, "there is nothing here\n"));
-    let (status, body) = server.get("/api/v1/pipelines").await;
+    let (status, body) = server.get("/api/v1/nothing").await;
     assert_eq!((status, body.as_str()), (404, r#"{"error":"there is nothing here"}"#));
     for name in ["", "nightly/", "nightly/x", "x/../nightly", "x%2f..%2fnightly"] {
         let head = format!("POST /api/v1/pipelines/{name}/trigger HTTP/1.1\r\nhost: x\r\n");

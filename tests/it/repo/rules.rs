@@ -41,7 +41,7 @@ const EDGES: [(&str, &[&str]); 4] = [
     ("harness", &["config", "model"]),
     ("simulator", &["config"]),
     ("store", &["config", "model", "totals"]),
-    ("web", &["board", "config", "metrics", "model"]),
+    ("web", &["board", "config", "metrics", "model", "schedule", "totals"]),
 ];
 
 /// The functions that look again and again, and so may wait between two looks.

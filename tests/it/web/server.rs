@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use harness_exporter::board::Board;
 use harness_exporter::config::{Account, Config, Pipeline};
-use harness_exporter::model::{AccountName, PipelineName};
+use harness_exporter::model::{AccountName, Fact, PipelineName};
 use harness_exporter::web::{
     self, Guard, Limits, Request, Running, RunningConfig, Site, TriggerReply,
 };
@@ -38,6 +39,8 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) telemetry_path: &'static str,
     pub(super) config: Config,
+    /// What has happened so far.
+    pub(super) facts: Vec<Fact>,
     pub(super) hook_token: Option<SecretString>,
     pub(super) guard: Guard,
     /// Who is asked; without it, nothing can be changed.
@@ -59,6 +62,7 @@ impl Default for Setup {
             limits: Limits::default(),
             telemetry_path: "/metrics",
             config: config(),
+            facts: Vec::new(),
             hook_token: None,
             guard: Guard::none().unwrap(),
             driver: None,
@@ -75,12 +79,20 @@ impl Setup {
         let healthy = Arc::new(AtomicBool::new(true));
         let renderings = Arc::new(AtomicUsize::new(0));
         let (is_healthy, rendered, body) = (healthy.clone(), renderings.clone(), self.body);
+        let mut board = Board::new(&self.config);
+        for fact in self.facts {
+            board.fold(&fact);
+        }
         let site = Site {
             render: Box::new(move || {
                 rendered.fetch_add(1, Ordering::SeqCst);
                 body.clone()
             }),
-            page: Box::new(|| "<table><tr><td>nightly</td></tr></table>".to_owned()),
+            snapshot: Box::new(move || board.snapshot()),
+            up: Box::new(|_| Some(true)),
+            execution_url: Box::new(|run| {
+                run.execution.as_ref().map(|id| format!("https://app.harness.io/{id}"))
+            }),
             healthy: Box::new(move || is_healthy.load(Ordering::SeqCst)),
             ready: ready.clone(),
             telemetry_path: self.telemetry_path.to_owned(),
