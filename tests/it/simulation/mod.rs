@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use harness_exporter::model::{MissedReason, Outcome, Reason, RunResult};
 
 /// How many histories a test run lives through.
-const SEEDS: u64 = 2_00000;
+const SEEDS: u64 = 2_000;
 
 /// In how many of them a planted bug must be found.
 const SEEDS_FOR_A_BUG: u64 = 1_000;
