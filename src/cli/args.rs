@@ -56,8 +56,9 @@ pub(super) fn telemetry_path(text: &str) -> Result<String, &'static str> {
     if text != "/" && segments.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         return Err("must not hold empty segments, . or ..");
     }
-    if text.starts_with("/-/") || text.starts_with("/api/") {
-        return Err("/-/ and /api/ are taken");
+    let taken = ["/-/", "/api/", "/hooks/", "/pipelines/", "/runs/"];
+    if text == "/config" || taken.iter().any(|taken| text.starts_with(taken)) {
+        return Err("/-/, /api/, /hooks/, /pipelines/, /runs/ and /config are taken");
     }
     Ok(text.to_owned())
 }
@@ -100,6 +101,9 @@ mod tests {
             "/ä",
             "/-/healthy",
             "/api/v1/pipelines/x/trigger",
+            "/hooks/harness",
+            "/config",
+            "/runs/x",
         ] {
             assert!(telemetry_path(bad).is_err(), "{bad:?}");
         }

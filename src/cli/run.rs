@@ -21,7 +21,7 @@ use crate::app::{self, clients};
 use crate::config::{Config, Pipeline};
 use crate::driver::Follower;
 use crate::harness::{self, execution_page};
-use crate::model::{Change, Outcome, Phase, PipelineName, Run as Record, RunResult, Target};
+use crate::model::{Change, Outcome, Phase, PipelineName, Run as Record, RunResult};
 
 /// Trigger pipelines now and follow them to their ends
 ///
@@ -229,7 +229,7 @@ impl Following<'_> {
         let account = self.config.accounts.get(&run.account);
         let page = pipeline.zip(account).zip(run.execution.as_ref()).map(
             |((pipeline, account), execution)| {
-                execution_page(account, &target(pipeline), execution)
+                execution_page(account, &pipeline.target(), execution)
             },
         );
         Report::of_run(run, page)
@@ -274,15 +274,6 @@ impl Following<'_> {
 /// Whether Harness has it, and goes on with it whatever becomes of this process.
 fn is_taken(run: &Record) -> bool {
     matches!(run.phase, Phase::Accepted | Phase::Executing)
-}
-
-fn target(pipeline: &Pipeline) -> Target {
-    Target {
-        org: pipeline.org.clone(),
-        project: pipeline.project.clone(),
-        pipeline: pipeline.pipeline.clone(),
-        trigger: pipeline.trigger.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::check::table;
 use super::args::{ConfigFiles, Output, OutputFormat};
+use super::check::table;
 use super::{Failure, escaped, load::load, print, run};
 use crate::calendar::Calendar;
 use crate::config::Pipeline;

@@ -49,7 +49,7 @@ pub use self::schema::schema;
 pub use self::secret::Secrets;
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
-use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, WebhookVersion};
+use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, Target, WebhookVersion};
 use crate::schedule::Schedule;
 
 /// The account id of the shipped `config.yaml`, which stands for one's own. `serve` refuses it.
@@ -247,6 +247,19 @@ impl Pipeline {
             retry: None,
             maintenance: Vec::new(),
             labels: Vec::new(),
+        }
+    }
+}
+
+impl Pipeline {
+    /// What it triggers, in Harness' words.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target {
+            org: self.org.clone(),
+            project: self.project.clone(),
+            pipeline: self.pipeline.clone(),
+            trigger: self.trigger.clone(),
         }
     }
 }

@@ -320,7 +320,6 @@ fn warn_of_what_has_no_effect(config: &Config, first: &Place, report: &mut Repor
         ("metrics", config.metrics != MetricsOptions::default()),
         ("labels", config.pipelines.iter().any(has_labels)),
         ("unconfirmed_deadline", config.pipelines.iter().any(is_looked_for)),
-        ("notifications", config.notifications.is_some()),
     ];
     for (key, _) in set.iter().filter(|(_, set)| *set) {
         report.warn(first, format!("`{key}` is checked and has no effect in this version yet"));

@@ -40,7 +40,7 @@ use crate::model::{
 };
 use crate::run::UnknownWord;
 use crate::store;
-use crate::web::{ReloadReply, Request, SwitchReply, TriggerReply};
+use crate::web::{ReloadReply, Request, Running, SwitchReply, TriggerReply};
 
 /// How long the loop sleeps at most: often enough that a clock that was set is noticed soon, and
 /// that a loop which stands still can be told from one that has nothing to do.
@@ -76,6 +76,8 @@ pub struct Parts {
     pub pulse: Arc<AtomicU64>,
     /// How the config is read again; none where it can't be.
     pub reread: Option<Reread>,
+    /// Where the web finds the config that holds.
+    pub running: Running,
     /// Who wants to see each run that ends.
     pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
 }
@@ -362,11 +364,8 @@ impl Driver {
                 self.parts.engine.handle(input, self.parts.clock.now());
             }
             Request::Reload { reply } => self.reloading.ask(reply),
-            Request::Notified(notification) => {
-                if let Some(execution) = notification.execution {
-                    let input = Input::Notified { execution };
-                    self.parts.engine.handle(input, self.parts.clock.now());
-                }
+            Request::Notified(execution) => {
+                self.parts.engine.handle(Input::Notified { execution }, self.parts.clock.now());
             }
         }
         Ok(())
@@ -380,7 +379,8 @@ impl Driver {
                 for warning in &fresh.warnings {
                     tracing::warn!(%warning, "the config may not mean what it says");
                 }
-                let config = fresh.config;
+                let config = fresh.running.config.clone();
+                self.parts.running.replace(fresh.running);
                 self.parts.engine.handle(Input::Configured(config.clone()), now);
                 let engine = &self.parts.engine;
                 self.calls.take_over(fresh.clients, |account| engine.follows(account));

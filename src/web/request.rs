@@ -5,6 +5,8 @@
 
 use tokio::sync::oneshot;
 
+use crate::model::ExecutionId;
+
 /// A request that has passed the door.
 #[derive(Debug)]
 pub enum Request {
@@ -36,6 +38,8 @@ pub enum Request {
         /// Who waits for the answer.
         reply: oneshot::Sender<ReloadReply>,
     },
+    /// Harness says that something happened to this execution. A hint: it is looked at sooner.
+    Notified(ExecutionId),
 }
 
 /// What became of [`Request::Trigger`].
