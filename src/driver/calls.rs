@@ -11,9 +11,11 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::engine::{Input, ReadEvent, ReadExecutions, SendTrigger};
+use crate::engine::{Input, LookUpTrigger, ReadEvent, ReadExecutions, SendTrigger};
 use crate::harness::{Client, TriggerCall};
-use crate::model::{AccountName, Answered, EventAnswer, ExecutionsAnswer, TriggerAnswer};
+use crate::model::{
+    AccountName, Answered, EventAnswer, ExecutionsAnswer, LookupAnswer, TriggerAnswer,
+};
 
 /// What a call came to.
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl Calls {
             let _place = room.acquire().await;
             let call = TriggerCall {
                 pipeline: &send.pipeline,
-                version: send.version,
+                address: &send.address,
                 payload: &send.payload,
             };
             let answered = match client {
@@ -103,6 +105,23 @@ impl Calls {
                 None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
             Answer { account, input: Input::ExecutionsRead { project: read.project, answered } }
+        });
+    }
+
+    /// Looks a trigger up.
+    pub(super) fn look_up(&mut self, look_up: LookUpTrigger) {
+        let LookUpTrigger { pipeline, .. } = look_up;
+        let account = pipeline.account.clone();
+        let client = self.clients.get(&account).cloned();
+        let room = self.room_for_reads.clone();
+        self.reads.spawn(async move {
+            let _place = room.acquire().await;
+            let answered = match client {
+                Some(client) => client.look_up(&pipeline).await,
+                None => no_client(LookupAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            let input = Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered };
+            Answer { account, input }
         });
     }
 

@@ -15,6 +15,7 @@ mod calls;
 mod configure;
 mod due;
 mod hints;
+mod lookup;
 mod pause;
 mod restore;
 mod retry;
@@ -27,14 +28,16 @@ use account::AccountState;
 use batch::Group;
 pub use batch::{Listing, Project, ReadExecutions};
 use due::PipelineState;
+pub use lookup::LookUpTrigger;
+use lookup::Lookup;
 
 use crate::config::{
     Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, Pipeline, Polling,
 };
 use crate::model::{
-    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionId,
-    ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, StoredPipeline,
-    TriggerAnswer, Wall, WebhookVersion,
+    AccountName, Address, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionId,
+    ExecutionsAnswer, Fact, LookupAnswer, Mark, Mono, Now, PipelineName, Run, RunId,
+    StoredPipeline, TriggerAnswer, Wall,
 };
 use crate::run::UnknownWord;
 
@@ -61,6 +64,13 @@ pub enum Input {
         project: Arc<Project>,
         /// What came of it.
         answered: Answered<ExecutionsAnswer>,
+    },
+    /// A trigger was looked up.
+    TriggerLookedUp {
+        /// Whose.
+        pipeline: PipelineName,
+        /// What came of it.
+        answered: Answered<LookupAnswer>,
     },
     /// Harness says that something has happened to an execution.
     Notified {
@@ -117,6 +127,8 @@ pub enum Effect {
     Fact(Fact),
     /// To be sent once every fact before it is saved.
     SendTrigger(SendTrigger),
+    /// To be looked up; changes nothing.
+    LookUpTrigger(LookUpTrigger),
     /// To be read; changes nothing.
     ReadEvent(ReadEvent),
     /// To be listed; changes nothing.
@@ -167,8 +179,8 @@ pub struct SendTrigger {
     pub run: RunId,
     /// The pipeline it triggers.
     pub pipeline: Arc<Pipeline>,
-    /// Which URL.
-    pub version: WebhookVersion,
+    /// Where it is sent to.
+    pub address: Address,
     /// The JSON body.
     pub payload: Arc<str>,
     /// How long it waited for the limiter.
@@ -218,6 +230,8 @@ enum Timer {
     Hint(RunId),
     /// Look at the runs of a project that are worth it by then.
     Together(Arc<Project>),
+    /// Look a pipeline's trigger up again.
+    LookUp(PipelineName),
     /// Send a run's webhook again.
     Resend(RunId),
     /// A run that has not been accepted by now has failed.
@@ -240,7 +254,7 @@ struct Active {
     started_at: Option<Mono>,
     start_deadline: Mono,
     /// Where the webhook was last sent to.
-    version: WebhookVersion,
+    address: Address,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
     /// When it was looked at last.
@@ -290,6 +304,8 @@ pub struct Engine {
     /// Open runs of accounts that are not in the config: there is no one to ask.
     orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
+    /// What is known of the pipelines' triggers.
+    lookups: HashMap<PipelineName, Lookup>,
     /// The executions of the runs.
     executions: HashMap<ExecutionId, RunId>,
     /// Runs whose executions are read together.
@@ -325,6 +341,7 @@ impl Engine {
             removed: BTreeMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
+            lookups: HashMap::new(),
             executions: HashMap::new(),
             groups: HashMap::new(),
             unplanned: BTreeSet::new(),
@@ -354,6 +371,9 @@ impl Engine {
             Input::Triggered { run, answered } => self.triggered(&run, answered, now),
             Input::EventRead { run, answered } => self.event_read(&run, answered, now),
             Input::ExecutionsRead { project, answered } => self.listed(&project, answered, now),
+            Input::TriggerLookedUp { pipeline, answered } => {
+                self.looked_up(&pipeline, answered, now);
+            }
             Input::Notified { execution } => self.notified(&execution, now),
             Input::Asked { request, pipeline, payload, random } => {
                 let reply = self.asked(&pipeline, payload, random, now);

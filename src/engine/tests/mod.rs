@@ -4,6 +4,7 @@ mod begin;
 mod bench;
 mod follow;
 mod left_alone;
+mod lookup;
 mod polling;
 mod restart;
 mod together;

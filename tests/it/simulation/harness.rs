@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use harness_exporter::engine::{ReadEvent, ReadExecutions, SendTrigger};
 use harness_exporter::model::{
-    Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionFilter, ExecutionId,
-    ExecutionsAnswer, ExecutionsPage, ListedExecution, Reason, Refusal, RunId, RunResult, Status,
-    Summary, TriggerAnswer, TriggerClass, TriggerStatus, Wall, WebhookVersion,
+    Address, Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionFilter,
+    ExecutionId, ExecutionsAnswer, ExecutionsPage, ListedExecution, Reason, Refusal, RunId,
+    RunResult, Status, Summary, TriggerAnswer, TriggerClass, TriggerStatus, Wall, WebhookVersion,
 };
 
+use super::lookups::Lookups;
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
 use super::rng::Rng;
 
@@ -85,7 +86,7 @@ pub(super) struct Event {
 
 /// Troubles that last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+pub(super) enum Trouble {
     /// Nothing gets through.
     Away,
     /// Every call is answered 429.
@@ -111,11 +112,12 @@ pub(super) struct Harness {
     pub(super) receipts: BTreeMap<RunId, Vec<Receipt>>,
     troubles: Vec<(u64, u64, Trouble)>,
     /// How many of a thousand calls go wrong by themselves.
-    roughness: u64,
+    pub(super) roughness: u64,
     knows_v1_webhook: bool,
     knows_v2_webhook: bool,
     knows_v2_details: bool,
     lists: Lists,
+    pub(super) lookups: Lookups,
     skew: i64,
     next: u64,
 }
@@ -139,6 +141,7 @@ impl Harness {
             knows_v2_webhook: !knows_v1_webhook || rng.per_mille(700),
             knows_v2_details: rng.per_mille(700),
             lists: rng.pick(&[Lists::Well, Lists::Well, Lists::IgnoringIds, Lists::Never]),
+            lookups: Lookups::new(rng),
             skew: rng.pick(&[0, 0, 1_500, -90_000, 3_600_000, 200_000_000]),
             next: 0,
         }
@@ -179,10 +182,20 @@ impl Harness {
             }
             _ => {}
         }
-        let known = match send.version {
-            WebhookVersion::V1 => self.knows_v1_webhook,
-            WebhookVersion::V2 => self.knows_v2_webhook,
-            WebhookVersion::V3 => true,
+        let known = match &send.address {
+            Address::Version(WebhookVersion::V1) => self.knows_v1_webhook,
+            Address::Version(WebhookVersion::V2) => self.knows_v2_webhook,
+            Address::Version(WebhookVersion::V3) => true,
+            Address::Told(webhook) if self.takes(send, webhook, at) => true,
+            Address::Told(_) => {
+                let reason = Reason::Rejected;
+                return (
+                    Fate::Refused,
+                    TriggerAnswer::Refused { reason, message },
+                    Some(400),
+                    took,
+                );
+            }
         };
         if !known {
             return (Fate::NoPath, TriggerAnswer::UnknownPath { message }, Some(404), took);
@@ -409,12 +422,12 @@ impl Harness {
         }
     }
 
-    fn trouble(&self, at: u64) -> Option<Trouble> {
+    pub(super) fn trouble(&self, at: u64) -> Option<Trouble> {
         let lasts = |(from, until, _): &&(u64, u64, Trouble)| (*from..*until).contains(&at);
         self.troubles.iter().find(lasts).map(|(_, _, trouble)| *trouble)
     }
 
-    fn answered<T>(&self, answer: T, code: Option<u16>, took: u64) -> Answered<T> {
+    pub(super) fn answered<T>(&self, answer: T, code: Option<u16>, took: u64) -> Answered<T> {
         let skew = code.map(|_| self.skew);
         Answered { answer, code, skew, took: Some(Duration::from_millis(took)) }
     }

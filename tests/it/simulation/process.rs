@@ -15,6 +15,7 @@ use harness_exporter::schedule::Schedule;
 
 use super::bugs::Bug;
 use super::invariants::{self, Held, Regime};
+use super::lookups::Told;
 use super::plan::MINUTE;
 use super::store::Store;
 use super::world::{Event, World};
@@ -51,6 +52,7 @@ pub(super) struct Process {
     /// of last: the clock may have been set back before that.
     seen: BTreeMap<PipelineName, Wall>,
     wakes_at: Option<u64>,
+    pub(super) told: Told,
 }
 
 impl Process {
@@ -124,6 +126,7 @@ impl World {
             waiting: 0,
             seen: BTreeMap::new(),
             wakes_at: None,
+            told: Told::new(),
         }
     }
 
@@ -145,6 +148,9 @@ impl World {
         for account in config.accounts.values_mut().filter(|_| self.bug == Some(Bug::IgnoreLimiter))
         {
             Arc::make_mut(account).requests_per_minute *= 100;
+        }
+        for account in config.accounts.values_mut().filter(|_| self.bug == Some(Bug::SkipLookUp)) {
+            Arc::make_mut(account).api_key = None;
         }
         config
     }
@@ -310,10 +316,14 @@ impl World {
                 let until = now + u64::try_from(wait.as_millis()).unwrap();
                 process.rests.insert(run.account.clone(), until);
             }
-        } else if let Input::EventRead { .. } | Input::ExecutionsRead { .. } = &input {
+        } else if let Input::EventRead { .. }
+        | Input::ExecutionsRead { .. }
+        | Input::TriggerLookedUp { .. } = &input
+        {
             process.calls -= 1;
         }
         let Some(input) = self.spoil(input) else { return Ok(()) };
+        self.note_told(&input);
         self.turn(vec![input])
     }
 
@@ -366,7 +376,7 @@ impl World {
         let Some(process) = &mut self.process else { return Ok(()) };
         let mut turn = Turn::default();
         let mut maintenance = false;
-        let (mut reads, mut lists) = (Vec::new(), Vec::new());
+        let (mut reads, mut lists, mut lookups) = (Vec::new(), Vec::new(), Vec::new());
         let effects = process.engine.effects();
         for effect in effects {
             match effect {
@@ -387,6 +397,7 @@ impl World {
                     turn.sends.push(send);
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
+                Effect::LookUpTrigger(look_up) => lookups.push(look_up),
                 Effect::ReadEvent(read) => reads.push(read),
                 Effect::ReadExecutions(read) => lists.push(read),
                 Effect::ListedOtherwise { .. } => {}
@@ -394,6 +405,12 @@ impl World {
         }
         if maintenance {
             self.note("maintenance");
+        }
+        for look_up in lookups {
+            if self.is_killed() {
+                return Ok(());
+            }
+            self.look_up(&look_up)?;
         }
         for read in reads {
             if self.is_killed() {
@@ -419,6 +436,7 @@ impl World {
         let Some(process) = &self.process else { return Ok(()) };
         for send in &turn.sends {
             invariants::stopping_begins_nothing(process.stopping)?;
+            self.check_address(send)?;
             let rest = process.rests.get(&send.pipeline.account).copied().unwrap_or(0);
             invariants::throttling_is_heeded(mono, rest)?;
             if let Some(due) = send.due {

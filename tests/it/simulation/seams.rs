@@ -285,7 +285,7 @@ impl World {
         invariants::at_most_one_accepted_webhook_per_slot_and_attempt(earlier)?;
         self.count_call(&send.pipeline.account)?;
         let (answered, took) = self.harness.post(send, self.at, &mut self.rng);
-        self.say(|_| format!("  POST {} {:?}: {:?}", send.run, send.version, answered.answer));
+        self.say(|_| format!("  POST {} {:?}: {:?}", send.run, send.address, answered.answer));
         let unknown = matches!(answered.answer, TriggerAnswer::Unknown { .. });
         if self.bug == Some(Bug::RepeatUnknown) && unknown {
             return self.post(send);
@@ -302,14 +302,7 @@ impl World {
         }
         let known = self.harness.gave(&read.event, &read.run);
         invariants::reads_only_known_events(known, read.run.as_str())?;
-        let mono = self.mono();
-        if let Some(process) = &mut self.process {
-            process.calls += 1;
-            invariants::stopping_begins_nothing(process.stopping)?;
-            let rest = process.rests.get(&read.account).copied().unwrap_or(0);
-            invariants::throttling_is_heeded(mono, rest)?;
-        }
-        self.count_call(&read.account)?;
+        self.call_goes(&read.account)?;
         let (answered, took) = self.harness.read(&read, self.at, &mut self.rng);
         if says_something_unknown(&answered.answer) {
             self.strange.insert(read.run.clone());
@@ -322,15 +315,7 @@ impl World {
 
     pub(super) fn list(&mut self, read: ReadExecutions) -> Held {
         self.note("list");
-        let mono = self.mono();
-        let account = &read.project.account;
-        if let Some(process) = &mut self.process {
-            process.calls += 1;
-            invariants::stopping_begins_nothing(process.stopping)?;
-            let rest = process.rests.get(account).copied().unwrap_or(0);
-            invariants::throttling_is_heeded(mono, rest)?;
-        }
-        self.count_call(account)?;
+        self.call_goes(&read.project.account)?;
         let (answered, took) = self.harness.list(&read, self.at, &mut self.rng);
         self.say(|_| format!("  LIST {:?}: {:?}", read.query, answered.answer));
         if let ExecutionsAnswer::Page(page) = &answered.answer {
@@ -345,6 +330,18 @@ impl World {
         let life = self.life;
         self.after(took, Event::Input { life, input });
         Ok(())
+    }
+
+    /// A call that only reads is made.
+    pub(super) fn call_goes(&mut self, account: &AccountName) -> Held {
+        let mono = self.mono();
+        if let Some(process) = &mut self.process {
+            process.calls += 1;
+            invariants::stopping_begins_nothing(process.stopping)?;
+            let rest = process.rests.get(account).copied().unwrap_or(0);
+            invariants::throttling_is_heeded(mono, rest)?;
+        }
+        self.count_call(account)
     }
 
     fn count_call(&mut self, name: &AccountName) -> Held {
