@@ -28,11 +28,12 @@ pub use saving::Saving;
 use turns::Turn;
 
 use crate::board::Board;
-use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
+use crate::engine::{Effect, Engine, Input, Reply, SendTrigger};
 use crate::harness::Client;
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
-    AccountName, Answered, Change, EventAnswer, Fact, Mono, PipelineName, Run, RunId,
+    AccountName, Answered, Change, EventAnswer, ExecutionAnswer, ExecutionsAnswer, Fact, Mono,
+    PipelineName, Run, RunId,
 };
 use crate::run::UnknownWord;
 use crate::store;
@@ -170,7 +171,18 @@ impl Driver {
         self.parts.pulse.store(pulse_at(now.mono), Ordering::Relaxed);
         for effect in self.parts.engine.effects() {
             match self.parts.saving.gathering().add(effect) {
-                Some(Effect::ReadEvent(read)) => self.read(read),
+                Some(Effect::ReadEvent(read)) => {
+                    self.parts.own.rate_limit_waited(&read.account, read.waited);
+                    self.calls.read_event(read);
+                }
+                Some(Effect::ReadExecution(read)) => {
+                    self.parts.own.rate_limit_waited(&read.account, read.waited);
+                    self.calls.read_execution(read);
+                }
+                Some(Effect::SearchExecutions(search)) => {
+                    self.parts.own.rate_limit_waited(&search.account, search.waited);
+                    self.calls.search(search);
+                }
                 Some(Effect::Reply { request, reply }) => self.reply(request, reply),
                 Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
                 Some(Effect::Withheld { pipeline, due }) => telling::withheld(&pipeline, due),
@@ -242,11 +254,6 @@ impl Driver {
         self.calls.trigger(send);
     }
 
-    fn read(&mut self, read: ReadEvent) {
-        self.parts.own.rate_limit_waited(&read.account, read.waited);
-        self.calls.read_event(read);
-    }
-
     fn answered(&mut self, Answer { account, input }: Answer) {
         match &input {
             Input::Triggered { answered, .. } => {
@@ -254,17 +261,51 @@ impl Driver {
             }
             Input::EventRead { run, answered } => {
                 self.note_call(&account, Endpoint::Event, answered);
-                if let EventAnswer::Failed { message: detail } = &answered.answer {
-                    tracing::debug!(%run, %account, code = answered.code, detail, "could not read the event");
-                    self.note_refusal(&account, answered.code, detail);
-                } else {
-                    self.refused.remove(&account);
-                }
+                let failed = match &answered.answer {
+                    EventAnswer::Failed { message } => Some(message),
+                    _ => None,
+                };
+                self.note_read(run, &account, answered.code, failed);
+            }
+            Input::ExecutionRead { run, answered } => {
+                self.note_call(&account, Endpoint::Execution, answered);
+                let failed = match &answered.answer {
+                    ExecutionAnswer::Failed { message } => Some(message),
+                    _ => None,
+                };
+                self.note_read(run, &account, answered.code, failed);
+            }
+            Input::Searched { run, answered } => {
+                self.note_call(&account, Endpoint::Executions, answered);
+                let failed = match &answered.answer {
+                    ExecutionsAnswer::Failed { message } => Some(message),
+                    // 400 is what an old version says to a filter that it does not know.
+                    ExecutionsAnswer::Refused(refusal) if refusal.status != 400 => {
+                        Some(&refusal.message)
+                    }
+                    _ => None,
+                };
+                self.note_read(run, &account, answered.code, failed);
             }
             _ => {}
         }
         self.parts.engine.handle(input, self.parts.clock.now());
         self.note_up(&account);
+    }
+
+    fn note_read(
+        &mut self,
+        run: &RunId,
+        account: &AccountName,
+        code: Option<u16>,
+        failed: Option<&String>,
+    ) {
+        if let Some(detail) = failed {
+            tracing::debug!(%run, %account, code, detail, "could not read how the run stands");
+            self.note_refusal(account, code, detail);
+        } else {
+            self.refused.remove(account);
+        }
     }
 
     /// Where Harness refuses reads, runs are sent and not followed, while webhooks go on as if all

@@ -96,6 +96,8 @@ impl Turn {
             }
             Effect::Reply { .. }
             | Effect::ReadEvent(_)
+            | Effect::ReadExecution(_)
+            | Effect::SearchExecutions(_)
             | Effect::UnknownWord { .. }
             | Effect::Withheld { .. } => return Some(effect),
         }

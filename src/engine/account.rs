@@ -64,6 +64,8 @@ pub(super) struct AccountState {
     pub(super) skew: Option<i64>,
     /// Whether this Harness knows v2 of the webhook and not v1, under `webhook: auto`.
     pub(super) prefers_v2: bool,
+    /// Whether this Harness lists executions by their trigger, as far as is known.
+    pub(super) filters_by_trigger: bool,
     details: Details,
     up: Option<bool>,
     failures: u32,
@@ -83,10 +85,16 @@ impl AccountState {
             under_way: 0,
             skew: None,
             prefers_v2: false,
+            filters_by_trigger: true,
             details: Details::Trying(DetailsVersion::V2),
             up: None,
             failures: 0,
         }
+    }
+
+    /// Whether calls can be made that take a key.
+    pub(super) fn has_key(&self) -> bool {
+        self.config.api_key.is_some()
     }
 
     /// When the first of the waiting calls may go. `None` where none waits, or where what they

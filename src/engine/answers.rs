@@ -1,7 +1,7 @@
 //! What follows from Harness' answers.
 //!
 //! The one question after a webhook is whether Harness certainly did not act. Only then is there
-//! another attempt; an answer that leaves it open ends the run at once.
+//! another attempt; after an answer that leaves it open the run's execution is looked for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::model::{
     RunId, Setback, TriggerAnswer, WebhookVersion,
 };
 use crate::polling::{self, Pace, Sighting};
-use crate::run::{self, Sight};
+use crate::run::{self, Reading, Sight};
 
 /// The first gap between attempts at a server that can't be reached, and the longest: short enough
 /// that a server which comes back before `start_deadline` is met.
@@ -28,13 +28,19 @@ const GRACE: Duration = Duration::from_hours(1);
 /// The status of an answer that asks to slow down.
 const THROTTLED: u16 = 429;
 
-/// What a look at an event came to.
+/// What a look at an event or an execution came to.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+pub(super) struct Look {
     /// Harness said how it stands.
     told: bool,
     /// Harness said to slow down.
     throttled: bool,
+}
+
+impl Look {
+    pub(super) const TOLD: Self = Self { told: true, throttled: false };
+    pub(super) const UNTOLD: Self = Self { told: false, throttled: false };
+    pub(super) const THROTTLED: Self = Self { told: false, throttled: true };
 }
 
 /// What the trigger comes to where this setback was the last.
@@ -84,7 +90,7 @@ impl Engine {
                 self.set_back(id, Setback::NotSent, Some(message), now);
             }
             TriggerAnswer::Unknown { reason, message } => {
-                self.fail(id, (Outcome::Unconfirmed, reason), Some(message), now);
+                self.doubt(id, reason, Some(message), now);
             }
         }
     }
@@ -102,7 +108,7 @@ impl Engine {
     }
 
     /// A call is over: what it means for the account.
-    fn settle_call<T>(
+    pub(super) fn settle_call<T>(
         &mut self,
         id: &RunId,
         ticket: Ticket,
@@ -194,6 +200,9 @@ impl Engine {
             }
             EventAnswer::NoHistory => {
                 self.details_work(id, version);
+                if self.turn_to_execution(id, now) {
+                    return;
+                }
                 // Of an execution that is known it says nothing: the event has aged out.
                 self.runs.get(id).is_some_and(|active| active.run.phase == Phase::Accepted)
             }
@@ -229,7 +238,7 @@ impl Engine {
         version == DetailsVersion::V2 && account.details_version() == DetailsVersion::V1
     }
 
-    fn read_at_once(&mut self, id: &RunId, now: Now) {
+    pub(super) fn read_at_once(&mut self, id: &RunId, now: Now) {
         self.timers.insert((now.mono, Timer::Read(id.clone())));
     }
 
@@ -238,6 +247,11 @@ impl Engine {
         let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
         let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
         let reading = run::read(&mut active.run, details, &sight);
+        self.take_changes(id, reading, now);
+    }
+
+    pub(super) fn take_changes(&mut self, id: &RunId, reading: Reading, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
         let start = active.run.start.map(|start| now.mono_of(start));
         active.started_at = active.started_at.or(start);
         if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
@@ -253,7 +267,7 @@ impl Engine {
 
     /// After a look: over, too late, or when to look again. A deadline ends a run only by an answer
     /// that tells how it stands, until the grace has passed too.
-    fn look_again(&mut self, id: &RunId, look: Look, now: Now) {
+    pub(super) fn look_again(&mut self, id: &RunId, look: Look, now: Now) {
         let Some(active) = self.runs.get(id) else { return };
         if !active.run.is_active() {
             return self.retire(id);
@@ -289,7 +303,7 @@ impl Engine {
         polling::gap(&active.rules.polling, &sighting)
     }
 
-    fn give_up(&mut self, id: &RunId, now: Now) {
+    pub(super) fn give_up(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
         if active.run.phase != Phase::Executing {
             return self.fail(id, (Outcome::Lost, Reason::Deadline), None, now);

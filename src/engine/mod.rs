@@ -9,9 +9,12 @@
 //! its run, and for one due time and attempt only one that Harness may have accepted.
 
 mod account;
+mod adoption;
 mod answers;
+mod by_execution;
 mod calls;
 mod due;
+mod matching;
 mod restore;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,14 +22,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account::AccountState;
+pub use adoption::SearchExecutions;
+use adoption::{Claims, Search};
 use due::PipelineState;
 
 use crate::config::{
-    Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, Pipeline, Polling,
+    Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, DEFAULT_UNCONFIRMED_DEADLINE,
+    Pipeline, Polling,
 };
 use crate::model::{
-    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, Fact, Mark, Mono, Now,
-    PipelineName, Run, RunId, TriggerAnswer, Wall, WebhookVersion,
+    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
+    ExecutionId, ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, Target,
+    TriggerAnswer, Wall, WebhookVersion,
 };
 use crate::run::UnknownWord;
 
@@ -46,6 +53,20 @@ pub enum Input {
         run: RunId,
         /// What came of it.
         answered: Answered<EventAnswer>,
+    },
+    /// Executions were looked through for that of a run of unknown fate.
+    Searched {
+        /// Whose.
+        run: RunId,
+        /// What came of it.
+        answered: Answered<ExecutionsAnswer>,
+    },
+    /// An execution was read.
+    ExecutionRead {
+        /// Whose.
+        run: RunId,
+        /// What came of it.
+        answered: Answered<ExecutionAnswer>,
     },
     /// Somebody asks for a run.
     Asked {
@@ -83,6 +104,10 @@ pub enum Effect {
     SendTrigger(SendTrigger),
     /// To be read; changes nothing.
     ReadEvent(ReadEvent),
+    /// To be read; changes nothing.
+    ReadExecution(ReadExecution),
+    /// To be listed; changes nothing.
+    SearchExecutions(SearchExecutions),
     /// To be answered: that a run is begun, once every fact before it is saved.
     Reply {
         /// Whom.
@@ -138,6 +163,21 @@ pub struct ReadEvent {
     pub waited: Duration,
 }
 
+/// An execution to be read.
+#[derive(Clone, Debug)]
+pub struct ReadExecution {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// With whose key.
+    pub account: AccountName,
+    /// Which pipeline's it is.
+    pub target: Target,
+    /// Which.
+    pub execution: ExecutionId,
+    /// How long it waited for the limiter.
+    pub waited: Duration,
+}
+
 /// What the one who asked for a run is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -162,6 +202,8 @@ enum Timer {
     Resend(RunId),
     /// A run that has not been accepted by now has failed.
     StartDeadline(RunId),
+    /// The execution of a run of unknown fate is looked for no longer.
+    SearchEnds(RunId),
     /// A due time that has not been sent by now is missed.
     DueDeadline(PipelineName, Wall),
 }
@@ -185,6 +227,10 @@ struct Active {
     attempts: u32,
     /// The call under way, if any.
     call: Option<calls::Call>,
+    /// How far the looking for its execution has come, where its fate is unknown.
+    search: Search,
+    /// Whether Harness has forgotten its event, so that it is followed by its execution.
+    by_execution: bool,
 }
 
 /// How a run is followed: its pipeline's word, or the defaults where that is gone.
@@ -193,6 +239,7 @@ struct Rules {
     polling: Polling,
     queue_deadline: Duration,
     run_deadline: Duration,
+    unconfirmed_deadline: Duration,
 }
 
 impl Rules {
@@ -202,6 +249,8 @@ impl Rules {
             queue_deadline: config
                 .map_or(DEFAULT_QUEUE_DEADLINE, |pipeline| pipeline.queue_deadline),
             run_deadline: config.map_or(DEFAULT_RUN_DEADLINE, |pipeline| pipeline.run_deadline),
+            unconfirmed_deadline: config
+                .map_or(DEFAULT_UNCONFIRMED_DEADLINE, |pipeline| pipeline.unconfirmed_deadline),
         }
     }
 }
@@ -212,6 +261,8 @@ pub struct Engine {
     accounts: BTreeMap<AccountName, AccountState>,
     pipelines: BTreeMap<PipelineName, PipelineState>,
     runs: HashMap<RunId, Active>,
+    /// What runs have had that are over.
+    claims: Claims,
     timers: BTreeSet<(Mono, Timer)>,
     /// The next due time of each pipeline that has one.
     due: BTreeSet<(Wall, PipelineName)>,
@@ -236,6 +287,7 @@ impl Engine {
             accounts: config.accounts.iter().map(account).collect(),
             pipelines: config.pipelines.iter().map(pipeline).collect(),
             runs: HashMap::new(),
+            claims: Claims::default(),
             timers: BTreeSet::new(),
             due: BTreeSet::new(),
             effects: Vec::new(),
@@ -259,6 +311,8 @@ impl Engine {
         match input {
             Input::Triggered { run, answered } => self.triggered(&run, answered, now),
             Input::EventRead { run, answered } => self.event_read(&run, answered, now),
+            Input::Searched { run, answered } => self.searched(&run, answered, now),
+            Input::ExecutionRead { run, answered } => self.execution_read(&run, answered, now),
             Input::Asked { request, pipeline, payload, random } => {
                 let reply = self.asked(&pipeline, payload, random, now);
                 self.effects.push(Effect::Reply { request, reply });
@@ -279,6 +333,11 @@ impl Engine {
     /// Does what the time calls for: notices due times, ends what is too late, lets calls go.
     /// To be called once a turn, after the inputs.
     pub fn advance(&mut self, now: Now) {
+        let pipelines = self.pipelines.values();
+        self.claims.pass(now.mono, || {
+            let deadlines = pipelines.map(|pipeline| pipeline.config.unconfirmed_deadline);
+            deadlines.max().unwrap_or(DEFAULT_UNCONFIRMED_DEADLINE)
+        });
         // What has waited too long goes before what is due now, or it would stand in its way.
         self.ring(now);
         if !self.stopping {
@@ -338,6 +397,7 @@ impl Engine {
     /// A run is over: forget it here. What it was is in the facts.
     fn retire(&mut self, run: &RunId) {
         let Some(active) = self.runs.remove(run) else { return };
+        self.remember(&active);
         if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
             pipeline.active.remove(run);
         }

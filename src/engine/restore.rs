@@ -1,6 +1,7 @@
 //! Taking up a past life: recovery is the normal way to begin.
 //!
-//! A run found in `Sending` may have been sent or not: nobody knows, so it is never sent again.
+//! A run found in `Sending` may have been sent or not: nobody knows, so it is never sent again, and
+//! its execution is looked for.
 //! Every other open run goes on where it was. Of the due times that nobody was there for, the
 //! newest is sent if it is still within `start_deadline`; the others are missed.
 
@@ -10,16 +11,20 @@ use std::sync::Arc;
 use super::account::Job;
 use super::{Active, Effect, Engine, Timer};
 use crate::model::{
-    Fact, Mark, MissedReason, Now, Outcome, Phase, PipelineName, Reason, Restored, Run,
-    StoredPipeline, Wall,
+    Fact, Mark, MissedReason, Now, Phase, PipelineName, Reason, Restored, Run, StoredPipeline, Wall,
 };
 use crate::schedule::Schedule;
 
 impl Engine {
     /// Takes up what a store holds. To be called once, before anything else.
     pub fn restore(&mut self, restored: &Restored, now: Now) {
-        for run in restored.runs.iter().filter(|run| run.is_active()) {
-            self.take_up(run, now);
+        for run in &restored.runs {
+            if run.is_active() {
+                self.take_up(run, now);
+            } else {
+                let config = self.pipelines.get(&run.pipeline).map(|p| p.config.clone());
+                self.remember(&Active::of(Run::clone(run), config, now));
+            }
         }
         let stored: HashMap<_, _> = restored.pipelines.iter().map(|row| (&row.name, row)).collect();
         let names: Vec<PipelineName> = self.pipelines.keys().cloned().collect();
@@ -50,7 +55,7 @@ impl Engine {
             Phase::Due => account.fresh.insert((begun, now.mono, Job::Run(id.clone()))),
             Phase::Waiting => account.resends.insert((now.mono, id.clone())),
             Phase::Accepted | Phase::Executing => account.reads.insert((now.mono, id.clone())),
-            Phase::Sending | Phase::Ended => false,
+            Phase::Sending | Phase::Unconfirmed | Phase::Ended => false,
         };
         if phase != Phase::Due {
             account.sent.insert(id.clone());
@@ -58,8 +63,9 @@ impl Engine {
         self.runs.insert(id.clone(), active);
         match phase {
             Phase::Sending => {
-                self.fail(&id, (Outcome::Unconfirmed, Reason::Unconfirmed), None, now);
+                self.doubt(&id, Reason::Unconfirmed, None, now);
             }
+            Phase::Unconfirmed => self.go_on_searching(&id, now),
             Phase::Due | Phase::Waiting => {
                 self.timers.insert((deadline, Timer::StartDeadline(id)));
             }

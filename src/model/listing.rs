@@ -86,7 +86,7 @@ pub enum ExecutionsAnswer {
     /// The answer is larger than is read of any: fewer at once may fit.
     TooLarge,
     /// 4xx: this is not answered, or not to this key.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// 429.
     Throttled {
         /// `Retry-After`, which Harness does not send today.

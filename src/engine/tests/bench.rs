@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Account, Config, Pipeline};
-use crate::engine::{Effect, Engine, Input, ReadEvent, Reply, SendTrigger};
+use crate::engine::{
+    Effect, Engine, Input, ReadEvent, ReadExecution, Reply, SearchExecutions, SendTrigger,
+};
 use crate::model::{
-    AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionId, Fact,
-    MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult,
-    StoredPipeline, Summary, TriggerAnswer, Wall,
+    AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionAnswer,
+    ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, ListedExecution, MissedReason, Mono, Now,
+    Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult, StoredPipeline, Summary,
+    TriggerAnswer, Wall,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -62,6 +65,12 @@ pub(super) struct Bench {
     pub(super) sent: Vec<SendTrigger>,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
+    /// Executions being read.
+    pub(super) execution_reads: Vec<ReadExecution>,
+    /// Executions being looked through.
+    pub(super) searches: Vec<SearchExecutions>,
+    /// How far Harness' clock is ahead, in milliseconds, by its answers to looks for executions.
+    pub(super) skew: Option<i64>,
     pub(super) replies: Vec<Reply>,
     /// How often a word was told that is not in our tables.
     pub(super) strange_words: usize,
@@ -99,6 +108,9 @@ impl Bench {
             missed: Vec::new(),
             sent: Vec::new(),
             reads: Vec::new(),
+            execution_reads: Vec::new(),
+            searches: Vec::new(),
+            skew: None,
             replies: Vec::new(),
             strange_words: 0,
             looks: 0,
@@ -116,6 +128,8 @@ impl Bench {
     pub(super) fn restart_after(&mut self, down: Duration) {
         self.sent.clear();
         self.reads.clear();
+        self.execution_reads.clear();
+        self.searches.clear();
         self.missed.clear();
         self.move_to(self.now.mono.after(down));
         self.start();
@@ -153,6 +167,8 @@ impl Bench {
                 Effect::Fact(fact) => facts.push(fact),
                 Effect::SendTrigger(send) => sends.push(send),
                 Effect::ReadEvent(read) => self.reads.push(read),
+                Effect::ReadExecution(read) => self.execution_reads.push(read),
+                Effect::SearchExecutions(search) => self.searches.push(search),
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::UnknownWord { .. } => self.strange_words += 1,
                 Effect::Withheld { .. } => panic!("nothing is withheld but in a dry run"),
@@ -275,6 +291,57 @@ impl Bench {
         let answered =
             Answered { answer, code: Some(code), skew: None, took: Some(Duration::ZERO) };
         self.handle(Input::EventRead { run: read.run, answered });
+    }
+
+    /// The oldest look for an execution is answered.
+    pub(super) fn search_is_answered(&mut self, answer: ExecutionsAnswer) {
+        let search = self.searches.remove(0);
+        self.looks += 1;
+        let code = match &answer {
+            ExecutionsAnswer::Page(_) | ExecutionsAnswer::TooLarge => 200,
+            ExecutionsAnswer::Refused(refusal) => refusal.status,
+            ExecutionsAnswer::Throttled { .. } => 429,
+            ExecutionsAnswer::Failed { .. } => 500,
+        };
+        let took = Some(Duration::ZERO);
+        let answered = Answered { answer, code: Some(code), skew: self.skew, took };
+        self.handle(Input::Searched { run: search.run, answered });
+    }
+
+    /// Lets time pass, each look for an execution finding these.
+    pub(super) fn pass_finding(&mut self, time: Duration, found: &[ListedExecution]) {
+        let until = self.now.mono.after(time);
+        loop {
+            while !self.searches.is_empty() {
+                let page = ExecutionsPage { executions: found.to_vec(), last: true, total: None };
+                self.search_is_answered(ExecutionsAnswer::Page(page));
+            }
+            if self.now.mono >= until {
+                return;
+            }
+            let wake = self.engine.wake_at(self.now).filter(|at| *at <= until);
+            self.move_to(wake.unwrap_or(until));
+            self.turn(Vec::new());
+        }
+    }
+
+    /// The oldest look at an execution is answered.
+    pub(super) fn execution_is(&mut self, answer: ExecutionAnswer) {
+        let read = self.execution_reads.remove(0);
+        let code = match &answer {
+            ExecutionAnswer::Summary(_) => 200,
+            ExecutionAnswer::Missing => 404,
+            ExecutionAnswer::Throttled { .. } => 429,
+            ExecutionAnswer::Failed { .. } => 500,
+        };
+        let answered =
+            Answered { answer, code: Some(code), skew: None, took: Some(Duration::ZERO) };
+        self.handle(Input::ExecutionRead { run: read.run, answered });
+    }
+
+    /// Now, by the wall clock.
+    pub(super) fn wall(&self) -> Wall {
+        self.now.wall
     }
 
     pub(super) fn ask(&mut self, pipeline: &str) -> Reply {

@@ -21,7 +21,7 @@ pub(in crate::harness) fn executions(
             Err(problem) => ExecutionsAnswer::Failed { message: told(reply, &problem, secrets) },
         },
         (200, Body::TooLarge) => ExecutionsAnswer::TooLarge,
-        (400..500, _) => ExecutionsAnswer::Refused(refusal(reply, secrets)),
+        (400..500, _) => ExecutionsAnswer::Refused(Box::new(refusal(reply, secrets))),
         _ => ExecutionsAnswer::Failed { message: failure(reply, secrets) },
     }
 }

@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use harness_exporter::engine::{ReadEvent, SendTrigger};
+use harness_exporter::engine::{ReadEvent, ReadExecution, SearchExecutions, SendTrigger};
 use harness_exporter::model::{
-    Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionId, Reason, RunId,
-    RunResult, Status, Summary, TriggerAnswer, TriggerClass, TriggerStatus, Wall, WebhookVersion,
+    AccountName, Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionAnswer,
+    ExecutionFilter, ExecutionId, ExecutionsAnswer, ExecutionsPage, ListedExecution, Reason,
+    Refusal, RunId, RunResult, Status, Summary, Target, TriggerAnswer, TriggerClass, TriggerStatus,
+    Wall, WebhookVersion,
 };
 
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
@@ -73,13 +75,33 @@ impl Execution {
 
 #[derive(Clone, Debug)]
 pub(super) struct Event {
-    pub(super) run: RunId,
+    /// None where somebody else sent the webhook.
+    pub(super) run: Option<RunId>,
+    account: AccountName,
+    target: Target,
+    received: u64,
     /// Never, where there is none.
     resolved: Option<u64>,
     /// What it says until then.
     word: &'static str,
     pub(super) refused: Option<&'static str>,
     execution: Execution,
+}
+
+impl Event {
+    /// Whether there is an execution that shows at that time.
+    fn shows_at(&self, at: u64) -> bool {
+        self.refused.is_none() && self.resolved.is_some_and(|resolved| resolved <= at)
+    }
+
+    /// When its execution starts.
+    pub(super) fn start(&self) -> u64 {
+        self.execution.start
+    }
+
+    pub(super) fn execution(&self) -> &Execution {
+        &self.execution
+    }
 }
 
 /// Troubles that last.
@@ -103,7 +125,15 @@ pub(super) struct Harness {
     knows_v1_webhook: bool,
     knows_v2_webhook: bool,
     knows_v2_details: bool,
+    /// Whether a list of executions can be of one trigger's.
+    knows_trigger_filter: bool,
+    /// Whether a list tells the event of an execution.
+    tells_events: bool,
+    /// How long an event is remembered.
+    forgets_after: u64,
     skew: i64,
+    /// By how much the wall clock of the other side was set, in milliseconds.
+    pub(super) their_clock: i64,
     next: u64,
 }
 
@@ -125,6 +155,10 @@ impl Harness {
             knows_v1_webhook,
             knows_v2_webhook: !knows_v1_webhook || rng.per_mille(700),
             knows_v2_details: rng.per_mille(700),
+            knows_trigger_filter: rng.per_mille(700),
+            tells_events: rng.per_mille(700),
+            forgets_after: rng.pick(&[u64::MAX, u64::MAX, 10 * MINUTE]),
+            their_clock: 0,
             skew: rng.pick(&[0, 0, 1_500, -90_000, 3_600_000, 200_000_000]),
             next: 0,
         }
@@ -191,7 +225,8 @@ impl Harness {
         let message = String::new();
         let kind = rng.below(9);
         if (4..=6).contains(&kind) && rng.per_mille(600) {
-            self.accept(send, at, rng);
+            let event = self.accept(send, at, rng);
+            self.hurry(&event, at, rng);
         }
         let unknown = |reason| TriggerAnswer::Unknown { reason, message: String::new() };
         let refused = |reason| TriggerAnswer::Refused { reason, message: String::new() };
@@ -212,7 +247,32 @@ impl Harness {
         }
     }
 
+    /// What is of unknown fate starts soon: nobody could tell later whose it is.
+    fn hurry(&mut self, event: &EventId, at: u64, rng: &mut Rng) {
+        let Some(event) = self.events.get_mut(event) else { return };
+        let resolved = at + rng.below(10 * SECOND);
+        event.resolved = event.resolved.map(|_| resolved);
+        let start = resolved + rng.below(5 * SECOND);
+        let later = start.saturating_sub(event.execution.start);
+        event.execution.start = start;
+        for (from, until, _) in &mut event.execution.ends {
+            *from += later;
+            *until = until.saturating_add(later);
+        }
+    }
+
+    /// Takes a webhook, and now and then one of somebody else's for the same trigger.
     fn accept(&mut self, send: &SendTrigger, at: u64, rng: &mut Rng) -> EventId {
+        if rng.per_mille(300) {
+            let theirs = self.take(send, at + rng.below(MINUTE), rng);
+            if let Some(event) = self.events.get_mut(&theirs) {
+                event.run = None;
+            }
+        }
+        self.take(send, at, rng)
+    }
+
+    fn take(&mut self, send: &SendTrigger, at: u64, rng: &mut Rng) -> EventId {
         self.next += 1;
         let id = EventId::new(&format!("e{:05}", self.next)).unwrap();
         let delay = rng.pick(&[0, 0, SECOND, 10 * SECOND, 10 * SECOND, MINUTE, HOUR]);
@@ -240,7 +300,15 @@ impl Harness {
             odd_times: rng.per_mille(100),
         };
         let event = Event {
-            run: send.run.clone(),
+            run: Some(send.run.clone()),
+            account: send.pipeline.account.clone(),
+            target: Target {
+                org: send.pipeline.org.clone(),
+                project: send.pipeline.project.clone(),
+                pipeline: send.pipeline.pipeline.clone(),
+                trigger: send.pipeline.trigger.clone(),
+            },
+            received: at,
             resolved: rng.per_mille(950).then_some(resolved),
             word: rng.pick(&["QUEUED", "QUEUED", "QUEUED", "BRAND_NEW", "", "SUCCESS_SOON"]),
             refused: rng.per_mille(120).then(|| refusal(rng)),
@@ -288,6 +356,9 @@ impl Harness {
 
     fn look(&self, read: &ReadEvent, at: u64) -> EventAnswer {
         let Some(event) = self.events.get(&read.event) else { return EventAnswer::NoHistory };
+        if at.saturating_sub(event.received) > self.forgets_after {
+            return EventAnswer::NoHistory;
+        }
         let mut details = EventDetails { found: true, ..EventDetails::default() };
         if event.resolved.is_none_or(|resolved| at < resolved) {
             if read.version == DetailsVersion::V1 && event.word == "QUEUED" {
@@ -311,7 +382,7 @@ impl Harness {
     }
 
     fn summary(&self, execution: &Execution, at: u64) -> Summary {
-        let wall = |at: u64| Some(Wall(EPOCH + self.skew + i64::try_from(at).unwrap()));
+        let wall = |at: u64| Some(self.wall(at));
         let ended =
             execution.ends.iter().rev().find(|(from, until, _)| (*from..*until).contains(&at));
         let (start, end) = (wall(execution.start), ended.and_then(|(from, _, _)| wall(*from)));
@@ -330,19 +401,143 @@ impl Harness {
         }
     }
 
+    fn wall(&self, at: u64) -> Wall {
+        Wall(EPOCH + self.skew + i64::try_from(at).unwrap())
+    }
+
+    /// What befalls a read that takes a key; none where it is answered as it should be.
+    fn misfortune(&self, at: u64, rng: &mut Rng) -> Option<(Option<u16>, u64)> {
+        let took = rng.between(1, 400);
+        match self.trouble(at) {
+            Some(Trouble::Away) => Some((None, took)),
+            Some(Trouble::Broken) => Some((Some(500), took)),
+            Some(Trouble::Throttling) => Some((Some(429), took)),
+            None if rng.per_mille(self.roughness) => {
+                Some((rng.pick(&[None, Some(500), Some(500), Some(429), Some(403)]), took))
+            }
+            None => None,
+        }
+    }
+
+    /// Answers a look through the executions of a trigger. The answer, and how long it takes.
+    pub(super) fn search(
+        &self,
+        search: &SearchExecutions,
+        at: u64,
+        rng: &mut Rng,
+    ) -> (Answered<ExecutionsAnswer>, u64) {
+        let refused = |status: u16| {
+            let (code, message) = (String::new(), String::new());
+            ExecutionsAnswer::Refused(Box::new(Refusal { status, code, message }))
+        };
+        let by_trigger = matches!(search.query.filter, ExecutionFilter::Triggers { .. });
+        let (answer, code, took) = match self.misfortune(at, rng) {
+            Some((Some(429), took)) => {
+                (ExecutionsAnswer::Throttled { retry_after: None }, Some(429), took)
+            }
+            Some((Some(403), took)) => (refused(403), Some(403), took),
+            Some((code, took)) => (ExecutionsAnswer::Failed { message: String::new() }, code, took),
+            None if by_trigger && !self.knows_trigger_filter => (refused(400), Some(400), 1),
+            None => (ExecutionsAnswer::Page(self.page(search, at)), Some(200), rng.between(1, 400)),
+        };
+        (self.answered(answer, code, took), took)
+    }
+
+    fn page(&self, search: &SearchExecutions, at: u64) -> ExecutionsPage {
+        let query = &search.query;
+        let wanted = |event: &Event| {
+            event.account == search.account
+                && match &query.filter {
+                    ExecutionFilter::Triggers { triggers, from, until } => {
+                        triggers.contains(&event.target.trigger)
+                            && (*from..=*until).contains(&self.wall(event.execution.start))
+                    }
+                    ExecutionFilter::Pipeline(pipeline) => *pipeline == event.target.pipeline,
+                    ExecutionFilter::Ids(_) => false,
+                }
+        };
+        let mut found: Vec<_> =
+            self.events.iter().filter(|(_, event)| event.shows_at(at) && wanted(event)).collect();
+        found.sort_by_key(|(id, event)| std::cmp::Reverse((event.execution.start, id.as_str())));
+        let (page, size) = (query.page as usize, query.size as usize);
+        let shown = found.iter().skip(page * size).take(size);
+        ExecutionsPage {
+            executions: shown.map(|(id, event)| self.listed(id, event, at)).collect(),
+            last: (page + 1) * size >= found.len(),
+            total: None,
+        }
+    }
+
+    fn listed(&self, id: &EventId, event: &Event, at: u64) -> ListedExecution {
+        ListedExecution {
+            id: event.execution.id.clone(),
+            org: Some(event.target.org.clone()),
+            project: Some(event.target.project.clone()),
+            pipeline: event.target.pipeline.clone(),
+            trigger: Some(event.target.trigger.clone()),
+            trigger_type: "WEBHOOK_CUSTOM".to_owned(),
+            event: self.tells_events.then(|| id.clone()),
+            created: Some(self.wall(event.execution.start)),
+            summary: Summary {
+                start: Some(self.wall(event.execution.start)),
+                ..self.summary(&event.execution, at)
+            },
+        }
+    }
+
+    /// Answers the reading of an execution. The answer, and how long it takes.
+    pub(super) fn read_execution(
+        &self,
+        read: &ReadExecution,
+        at: u64,
+        rng: &mut Rng,
+    ) -> (Answered<ExecutionAnswer>, u64) {
+        let (answer, code, took) = match self.misfortune(at, rng) {
+            Some((Some(429), took)) => {
+                (ExecutionAnswer::Throttled { retry_after: None }, Some(429), took)
+            }
+            Some((code, took)) => (ExecutionAnswer::Failed { message: String::new() }, code, took),
+            None => match self.event_of(&read.execution).filter(|event| event.shows_at(at)) {
+                Some(event) => {
+                    let summary = Box::new(self.summary(&event.execution, at));
+                    (ExecutionAnswer::Summary(summary), Some(200), rng.between(1, 400))
+                }
+                None => (ExecutionAnswer::Missing, Some(404), rng.between(1, 400)),
+            },
+        };
+        (self.answered(answer, code, took), took)
+    }
+
+    /// What an execution was started for.
+    pub(super) fn event_of(&self, execution: &ExecutionId) -> Option<&Event> {
+        self.events.values().find(|event| event.execution.id == *execution)
+    }
+
+    /// The executions that this trigger has started and that show at that time, with their event.
+    pub(super) fn executions_of<'a>(
+        &'a self,
+        account: &'a AccountName,
+        target: &'a Target,
+        at: u64,
+    ) -> impl Iterator<Item = (&'a EventId, &'a Event)> {
+        self.events.iter().filter(move |(_, event)| {
+            event.shows_at(at) && event.account == *account && event.target == *target
+        })
+    }
+
     fn trouble(&self, at: u64) -> Option<Trouble> {
         let lasts = |(from, until, _): &&(u64, u64, Trouble)| (*from..*until).contains(&at);
         self.troubles.iter().find(lasts).map(|(_, _, trouble)| *trouble)
     }
 
     fn answered<T>(&self, answer: T, code: Option<u16>, took: u64) -> Answered<T> {
-        let skew = code.map(|_| self.skew);
+        let skew = code.map(|_| self.skew - self.their_clock);
         Answered { answer, code, skew, took: Some(Duration::from_millis(took)) }
     }
 
     /// Whether `event` was given for `run`.
     pub(super) fn gave(&self, event: &EventId, run: &RunId) -> bool {
-        self.events.get(event).is_some_and(|known| known.run == *run)
+        self.events.get(event).is_some_and(|known| known.run.as_ref() == Some(run))
     }
 }
 

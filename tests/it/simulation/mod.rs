@@ -24,7 +24,7 @@ use harness_exporter::model::{MissedReason, Outcome, Reason, RunResult};
 const SEEDS: u64 = 2_000;
 
 /// In how many of them a planted bug must be found.
-const SEEDS_FOR_A_BUG: u64 = 400;
+const SEEDS_FOR_A_BUG: u64 = 4_000;
 
 #[test]
 fn the_invariants_hold_in_every_history() {
@@ -59,6 +59,8 @@ fn everything_was_met(met: &BTreeSet<String>) {
     let built = |reason: &&MissedReason| **reason != MissedReason::LookupFailed;
     expected.extend(MissedReason::ALL.iter().filter(built).map(|reason| format!("{reason:?}")));
     let places = ["crash", "restart", "edit", "stop", "suspend", "step", "failed commit"];
+    expected.extend(places.map(str::to_owned));
+    let places = ["adopted", "given up", "followed by its execution"];
     expected.extend(places.map(str::to_owned));
     let missing: Vec<_> = expected.difference(met).collect();
     assert!(missing.is_empty(), "never met: {missing:?}");

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness_exporter::config::{
-    Account, Concurrency, Config, MetricsOptions, Pipeline, Polling, Results, Storage, Webhook,
+    Account, Concurrency, Config, MetricsOptions, Pipeline, Polling, Results, SecretSource,
+    Storage, Webhook,
 };
 use harness_exporter::model::{AccountName, PipelineName, WebhookVersion};
 use harness_exporter::schedule::{Align, Schedule};
@@ -74,7 +75,9 @@ impl Plan {
 
     /// The longest that a run may take to be over once it has been left alone.
     pub(super) fn patience(&self) -> u64 {
-        let deadlines = |p: &Pipeline| p.run_deadline + p.queue_deadline + p.start_deadline;
+        let deadlines = |p: &Pipeline| {
+            p.run_deadline + p.queue_deadline + p.start_deadline + p.unconfirmed_deadline
+        };
         let longest = self.pipelines.iter().map(deadlines).max().unwrap_or_default();
         u64::try_from(longest.as_millis()).unwrap() + 4 * HOUR
     }
@@ -127,6 +130,7 @@ fn account(name: &str, rng: &mut Rng) -> Account {
         requests_per_minute: u32::try_from(rng.pick(&[6, 30, 120, 300, 300])).unwrap(),
         max_active_runs: u32::try_from(rng.pick(&[1, 2, 50, 50])).unwrap(),
         triggers_per_minute: u32::try_from(rng.pick(&[1, 5, 30, 1000])).unwrap(),
+        api_key: rng.per_mille(700).then(|| SecretSource::Inline("key".to_owned().into())),
         ..Account::new(AccountName::new(name), url, "acme0000000000000000AA")
     }
 }
@@ -145,6 +149,7 @@ fn pipeline(name: &str, account: &AccountName, base: u64, rng: &mut Rng) -> Pipe
         start_deadline: millis(rng, &[3 * SECOND, 30 * SECOND, 5 * MINUTE, 5 * MINUTE]),
         concurrency: rng.pick(&[Concurrency::Forbid, Concurrency::Allow]),
         queue_deadline: millis(rng, &[MINUTE, 10 * MINUTE, HOUR]),
+        unconfirmed_deadline: millis(rng, &[MINUTE, 5 * MINUTE, 15 * MINUTE]),
         run_deadline: millis(rng, &[5 * MINUTE, 30 * MINUTE, 2 * HOUR]),
         paused: rng.per_mille(60),
         polling: Polling {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness_exporter::config::{Concurrency, Config};
-use harness_exporter::engine::{Effect, Engine, Input, Reply, SendTrigger};
+use harness_exporter::engine::{
+    Effect, Engine, Input, ReadEvent, ReadExecution, Reply, SearchExecutions, SendTrigger,
+};
 use harness_exporter::model::{
     AccountName, Fact, Now, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
 };
@@ -24,6 +26,14 @@ pub(super) struct Turn {
     pub(super) facts: Vec<Fact>,
     pub(super) sends: Vec<SendTrigger>,
     pub(super) replies: Vec<(u64, Reply)>,
+}
+
+/// A call that changes nothing.
+#[derive(Debug)]
+pub(super) enum Read {
+    Event(ReadEvent),
+    Execution(ReadExecution),
+    Search(SearchExecutions),
 }
 
 #[derive(Debug)]
@@ -122,6 +132,7 @@ impl World {
                     pipeline.queue_deadline = Duration::from_hours(876_000);
                     pipeline.run_deadline = Duration::from_hours(876_000);
                 }
+                Some(Bug::GiveUpEarly) => pipeline.unconfirmed_deadline /= 4,
                 Some(Bug::NoForbid) => pipeline.concurrency = Concurrency::Allow,
                 _ => {}
             }
@@ -141,7 +152,16 @@ impl World {
                     *run = Arc::new(Run { phase: Phase::Waiting, ..Run::clone(run) });
                 }
             }
-            Some(Bug::ForgetRun) => drop(restored.runs.pop()),
+            Some(Bug::ResendUnconfirmed) => {
+                for run in restored.runs.iter_mut().filter(|run| run.phase == Phase::Unconfirmed) {
+                    *run = Arc::new(Run { phase: Phase::Waiting, ..Run::clone(run) });
+                }
+            }
+            Some(Bug::ForgetClaims) => restored.runs.retain(|run| run.is_active()),
+            Some(Bug::ForgetRun) => {
+                let open = restored.runs.iter().rposition(|run| run.is_active());
+                open.map(|open| restored.runs.remove(open));
+            }
             Some(Bug::ForgetOwed) => {
                 restored.pipelines.iter_mut().for_each(|row| row.mark.owed.clear());
             }
@@ -225,7 +245,10 @@ impl World {
                 let until = now + u64::try_from(wait.as_millis()).unwrap();
                 process.rests.insert(run.account.clone(), until);
             }
-        } else if let Input::EventRead { .. } = &input {
+        } else if let Input::EventRead { .. }
+        | Input::ExecutionRead { .. }
+        | Input::Searched { .. } = &input
+        {
             process.calls -= 1;
         }
         let Some(input) = self.spoil(input) else { return Ok(()) };
@@ -291,14 +314,16 @@ impl World {
                     turn.sends.push(send);
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
-                Effect::ReadEvent(read) => reads.push(read),
+                Effect::ReadEvent(read) => reads.push(Read::Event(read)),
+                Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
+                Effect::SearchExecutions(search) => reads.push(Read::Search(search)),
             }
         }
         for read in reads {
             if self.is_killed() {
                 return Ok(());
             }
-            self.read(read)?;
+            self.ask_harness(read)?;
         }
         if self.is_killed() {
             return Ok(());
