@@ -13,19 +13,19 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::board::{Board, Snapshot};
-use crate::config::{Account, Config};
-use crate::driver::{self, Clock, Parts, Saving};
+use crate::config::{Account, Config, Loaded, Storage};
+use crate::driver::{self, Clock, Fresh, Parts, Reread, Saving};
 use crate::engine::Engine;
 use crate::harness::{self, Client};
 use crate::metrics::{self, Loop, Own};
 use crate::model::{AccountName, Mono, Run, Wall};
 use crate::store::{Store, Writer};
-use crate::web::{self, Limits, ListenAddress, Site};
+use crate::web::{self, Guard, Limits, ListenAddress, Request, Site};
 
 /// How long the loop may stand still before `/-/healthy` says so.
 const STANDS_STILL: Duration = Duration::from_secs(30);
@@ -40,7 +40,6 @@ const REVISION: &str = match option_env!("HARNESS_EXPORTER_REVISION") {
 const RUST_VERSION: &str = env!("HARNESS_EXPORTER_RUSTC");
 
 /// What an exporter is made of.
-#[derive(Debug)]
 pub struct Setup {
     /// What to trigger, and where to keep what came of it.
     pub config: Config,
@@ -50,58 +49,68 @@ pub struct Setup {
     pub listeners: Vec<TcpListener>,
     /// The path of the exposition.
     pub telemetry_path: String,
+    /// Who may come in there.
+    pub guard: Guard,
     /// Whether a pipeline may be triggered over HTTP.
     pub enable_trigger: bool,
     /// Whether the config may be read again, and pipelines paused and resumed, over HTTP.
     pub enable_lifecycle: bool,
     /// Whether everything is done but the triggering.
     pub dry_run: bool,
+    /// How the config is read again, at SIGHUP and when asked over HTTP; none where it can't be.
+    pub load: Option<Load>,
     /// Who wants to see each run that ends.
     pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
 }
 
-/// What the exporter is to be run with. All of it has been checked.
-#[derive(Debug)]
-pub struct ServeOptions {
-    /// The config, with what the command line overrides.
-    pub config: Config,
-    /// What tells this config from another.
-    pub fingerprint: u64,
-    /// Where to listen; at least one.
-    pub listen_addresses: Vec<ListenAddress>,
-    /// The path of the exposition.
-    pub telemetry_path: String,
-    /// Whether a pipeline may be triggered over HTTP.
-    pub enable_trigger: bool,
-    /// Whether the config may be read again, and pipelines paused and resumed, over HTTP.
-    pub enable_lifecycle: bool,
-    /// Whether everything is done but the triggering.
-    pub dry_run: bool,
-}
-
-/// Runs the exporter until the process is told to end.
-pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+/// Runs the exporter until the process is told to end, listening at these addresses.
+pub async fn serve(addresses: &[ListenAddress], mut setup: Setup) -> anyhow::Result<()> {
     let stop = told_to_end()?;
-    let mut listeners = Vec::new();
-    for address in &options.listen_addresses {
+    for address in addresses {
         let listener = web::bind(address).await?;
         let address = listener.local_addr().context("cannot tell where it listens")?;
-        tracing::info!(%address, path = options.telemetry_path, "listening");
-        listeners.push(listener);
+        tracing::info!(%address, path = setup.telemetry_path, "listening");
+        setup.listeners.push(listener);
     }
-    let setup = Setup {
-        config: options.config,
-        fingerprint: options.fingerprint,
-        listeners,
-        telemetry_path: options.telemetry_path,
-        enable_trigger: options.enable_trigger,
-        enable_lifecycle: options.enable_lifecycle,
-        dry_run: options.dry_run,
-        ended: None,
-    };
     run(setup, stop).await?;
     tracing::info!("ended as told");
     Ok(())
+}
+
+/// How the config is read again.
+pub type Load = Box<dyn Fn() -> anyhow::Result<Loaded> + Send + Sync>;
+
+/// Reads the config again and makes ready what it takes to go on by it.
+fn reread(load: Load, storage: Storage) -> Reread {
+    Arc::new(move || {
+        let read = || {
+            let loaded = load()?;
+            anyhow::ensure!(
+                loaded.config.storage == storage,
+                "storage: a change of it takes a restart"
+            );
+            Ok(Fresh {
+                clients: clients(&loaded.config)?,
+                warnings: loaded.warnings.iter().map(ToString::to_string).collect(),
+                fingerprint: loaded.fingerprint,
+                config: Arc::new(loaded.config),
+            })
+        };
+        read().map_err(|error| format!("{error:#}"))
+    })
+}
+
+/// Has the config read again at each SIGHUP. Never resolves.
+async fn reload_at_hangup(mut hangup: Option<Signal>, requests: mpsc::Sender<Request>) {
+    while let Some(hangup) = &mut hangup
+        && hangup.recv().await.is_some()
+    {
+        let (reply, _) = oneshot::channel();
+        if requests.send(Request::Reload { reply }).await.is_err() {
+            break;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Runs an exporter until `stop` resolves and what is under way has been saved.
@@ -147,10 +156,16 @@ pub async fn run(
         render: shown.exposition(),
         ready: ready.clone(),
         telemetry_path: setup.telemetry_path,
-        driver: requests,
+        driver: requests.clone(),
+        guard: setup.guard,
         enable_trigger: setup.enable_trigger,
         enable_lifecycle: setup.enable_lifecycle,
     };
+    let load = setup.load;
+    // Where there is nothing to read again it ends the process, as ever.
+    let hangup = load.is_some().then(|| signal(SignalKind::hangup())).transpose();
+    let hangup = hangup.context("cannot listen for SIGHUP")?;
+    let reread = load.map(|load| reread(load, setup.config.storage.clone()));
     let saving = Saving::new(writer, saved, ready, own.clone());
     let parts = Parts {
         engine,
@@ -161,9 +176,13 @@ pub async fn run(
         saving,
         asks: incoming,
         pulse,
+        reread,
         ended: setup.ended,
     };
-    supervise(setup.listeners, site, parts, stop).await
+    tokio::select! {
+        ended = supervise(setup.listeners, site, parts, stop) => ended,
+        () = reload_at_hangup(hangup, requests) => Ok(()),
+    }
 }
 
 /// A client for each account.

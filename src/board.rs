@@ -4,16 +4,18 @@
 //! facts: the totals by [`totals::of`], the gauges from the few runs it keeps. Read back from the
 //! store it says what it would have said had the process never stopped.
 //!
-//! It refuses to know anything else: what happened is not judged here, nothing expires, and of
-//! pipelines and accounts that are not in the config it takes no notice (their totals go on in the
-//! store).
+//! It refuses to know anything else: what happened is not judged here, and nothing expires. What is
+//! not in the config is not shown, and counted on all the same, in case it comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::calendar::Calendar;
 use crate::config::{self, Config};
 use crate::model::{
-    AccountName, ActiveState, Fact, PipelineName, Restored, Run, RunId, RunResult, Wall,
+    AccountName, ActiveState, Change, Durations, Fact, PipelineName, Restored, Run, RunId,
+    RunResult, StoredPipeline, Wall,
 };
 use crate::totals::{self, Cell, Entry, Key, Owner};
 
@@ -21,6 +23,12 @@ use crate::totals::{self, Cell, Entry, Key, Owner};
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
+
+/// How many runs must have succeeded before one is typical.
+const FEWEST_RUNS: usize = 3;
+
+/// What a run is given where none is typical yet.
+const UNKNOWN_RUN: Duration = Duration::from_hours(1);
 
 /// The totals of one owner. What is not in it is 0.
 pub type Totals = BTreeMap<Key, i64>;
@@ -30,7 +38,16 @@ pub type Totals = BTreeMap<Key, i64>;
 pub struct Board {
     pipelines: BTreeMap<PipelineName, Arc<PipelineBoard>>,
     accounts: BTreeMap<AccountName, Arc<AccountBoard>>,
+    /// Those of them that are in the config.
+    shown: Shown,
     waiting: u64,
+    dry_run: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shown {
+    pipelines: BTreeSet<PipelineName>,
+    accounts: BTreeSet<AccountName>,
 }
 
 /// What a board says at one moment. It shares what has not changed with the board and with other
@@ -67,6 +84,16 @@ pub struct PipelineBoard {
     pub next: Option<Wall>,
     /// Whether the exporter is in a dry run.
     pub dry_run: bool,
+    /// Whether it is paused by hand.
+    pub held: bool,
+    /// Whether it is inside a maintenance window.
+    pub in_maintenance: bool,
+    /// By when it should have succeeded again; none while it is paused and where it has no schedule.
+    pub success_expected_by: Option<Wall>,
+    calendar: Calendar,
+    /// The latest of when it was first loaded, last resumed, and had its schedule edited.
+    since: Option<Wall>,
+    durations: Durations,
 }
 
 /// What has happened to all pipelines of one account.
@@ -93,21 +120,41 @@ impl Board {
     /// The board of a first start: every pipeline and account of `config`, and no past.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let pipelines = config.pipelines.iter().map(|pipeline| {
-            (pipeline.name.clone(), Arc::new(PipelineBoard::new(Arc::clone(pipeline))))
-        });
-        let accounts = config.accounts.keys().map(|name| {
-            let account = AccountBoard { name: name.clone(), totals: Totals::new() };
-            (name.clone(), Arc::new(account))
-        });
-        Self { pipelines: pipelines.collect(), accounts: accounts.collect(), waiting: 0 }
+        let mut board = Self {
+            pipelines: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            shown: Shown::default(),
+            waiting: 0,
+            dry_run: false,
+        };
+        board.configure(config);
+        board
+    }
+
+    /// Shows the pipelines and accounts of `config` from now on, with what has been counted of each.
+    pub fn configure(&mut self, config: &Config) {
+        for pipeline in &config.pipelines {
+            let dry_run = self.dry_run;
+            let board = self.pipeline(&pipeline.name);
+            (board.config, board.dry_run) = (Arc::clone(pipeline), dry_run);
+            board.calendar = Calendar::of(pipeline);
+            board.expect();
+        }
+        for name in config.accounts.keys() {
+            self.account(name);
+        }
+        let pipelines = config.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
+        self.shown = Shown { pipelines, accounts: config.accounts.keys().cloned().collect() };
     }
 
     /// The same board, of an exporter in a dry run.
     #[must_use]
     pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
         for board in self.pipelines.values_mut() {
-            Arc::make_mut(board).dry_run = true;
+            let board = Arc::make_mut(board);
+            board.dry_run = true;
+            board.expect();
         }
         self
     }
@@ -118,32 +165,42 @@ impl Board {
     /// so by a fact.
     pub fn restore(&mut self, restored: &Restored) {
         for total in &restored.totals {
-            if let Some(totals) = self.totals_of(&total.owner) {
-                totals.insert(total.key, total.value);
-            }
+            self.totals_of(&total.owner).insert(total.key, total.value);
+        }
+        for durations in &restored.durations {
+            self.pipeline(&durations.pipeline).durations = durations.clone();
         }
         for run in &restored.runs {
-            self.keep(run);
+            self.pipeline(&run.pipeline).keep(run);
+        }
+        for row in &restored.pipelines {
+            self.pipeline(&row.name).take(row);
         }
     }
 
     /// Takes note of a fact. Each is to be folded once.
     pub fn fold(&mut self, fact: &Fact) {
         for Entry { owner, key, op } in totals::of(fact) {
-            if let Some(totals) = self.totals_of(&owner) {
-                let value = totals.entry(key).or_default();
-                *value = op.apply(*value);
-            }
+            let value = self.totals_of(&owner).entry(key).or_default();
+            *value = op.apply(*value);
         }
         match fact {
-            Fact::Run { run, .. } => self.keep(run),
-            Fact::Waiting(waiting) => self.waiting = *waiting,
-            Fact::Next { pipeline, at } => {
-                if let Some(board) = self.pipelines.get_mut(pipeline) {
-                    Arc::make_mut(board).next = *at;
+            Fact::Run { run, change, .. } => {
+                let board = self.pipeline(&run.pipeline);
+                board.keep(run);
+                if *change == Change::Finished {
+                    board.learn(run);
                 }
             }
-            Fact::Loaded(_) | Fact::Missed { .. } => {}
+            Fact::Waiting(waiting) => self.waiting = *waiting,
+            Fact::Next { pipeline, at } => {
+                self.pipeline(pipeline).next = *at;
+            }
+            Fact::Maintenance { pipeline, inside } => {
+                self.pipeline(pipeline).in_maintenance = *inside;
+            }
+            Fact::Loaded(row) => self.pipeline(&row.name).take(row),
+            Fact::Missed { .. } => {}
         }
     }
 
@@ -151,29 +208,46 @@ impl Board {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
-            pipelines: self.pipelines.values().map(Arc::clone).collect(),
-            accounts: self.accounts.values().map(Arc::clone).collect(),
+            pipelines: shown(&self.pipelines, &self.shown.pipelines),
+            accounts: shown(&self.accounts, &self.shown.accounts),
             waiting: self.waiting,
         }
     }
 
-    fn totals_of(&mut self, owner: &Owner) -> Option<&mut Totals> {
-        Some(match owner {
-            Owner::Pipeline(name) => &mut Arc::make_mut(self.pipelines.get_mut(name)?).totals,
-            Owner::Account(name) => &mut Arc::make_mut(self.accounts.get_mut(name)?).totals,
-        })
-    }
-
-    fn keep(&mut self, run: &Arc<Run>) {
-        if let Some(board) = self.pipelines.get_mut(&run.pipeline) {
-            Arc::make_mut(board).keep(run);
+    fn totals_of(&mut self, owner: &Owner) -> &mut Totals {
+        match owner {
+            Owner::Pipeline(name) => &mut self.pipeline(name).totals,
+            Owner::Account(name) => &mut self.account(name).totals,
         }
     }
+
+    fn pipeline(&mut self, name: &PipelineName) -> &mut PipelineBoard {
+        let board = self.pipelines.entry(name.clone()).or_insert_with(|| {
+            let nobodys = config::Pipeline::new(name.clone(), AccountName::new(""));
+            Arc::new(PipelineBoard::new(Arc::new(nobodys)))
+        });
+        Arc::make_mut(board)
+    }
+
+    fn account(&mut self, name: &AccountName) -> &mut AccountBoard {
+        let board = self.accounts.entry(name.clone()).or_insert_with(|| {
+            Arc::new(AccountBoard { name: name.clone(), totals: Totals::new() })
+        });
+        Arc::make_mut(board)
+    }
+}
+
+fn shown<K: Ord, B>(boards: &BTreeMap<K, Arc<B>>, shown: &BTreeSet<K>) -> Vec<Arc<B>> {
+    boards.iter().filter(|(name, _)| shown.contains(*name)).map(|(_, b)| Arc::clone(b)).collect()
 }
 
 impl PipelineBoard {
     fn new(config: Arc<config::Pipeline>) -> Self {
         Self {
+            durations: Durations::of(config.name.clone()),
+            calendar: Calendar::of(&config),
+            since: None,
+            success_expected_by: None,
             config,
             totals: Totals::new(),
             active: BTreeMap::new(),
@@ -183,6 +257,8 @@ impl PipelineBoard {
             newest_resolved: None,
             next: None,
             dry_run: false,
+            held: false,
+            in_maintenance: false,
         }
     }
 
@@ -198,6 +274,42 @@ impl PipelineBoard {
             run.result.map(|_| run.end.or(run.ended).unwrap_or(run.begun))
         });
         replace(&mut self.newest_resolved, run, |run| run.resolved);
+    }
+
+    fn take(&mut self, row: &StoredPipeline) {
+        (self.held, self.since) = (row.held, Some(row.since));
+        self.expect();
+    }
+
+    /// A run has ended.
+    fn learn(&mut self, run: &Run) {
+        if let (Some(took), Some(result)) = (run.duration, run.result) {
+            self.durations.add(took, result);
+        }
+        self.expect();
+    }
+
+    /// Its second due time after the last success, or since there was something to expect, and time
+    /// for the run.
+    fn expect(&mut self) {
+        let paused = self.config.paused || self.held || self.dry_run;
+        let succeeded = Wall(self.total(Key::LastResult(RunResult::Success)));
+        let from = self.since.map(|since| since.max(succeeded)).filter(|_| !paused);
+        let first = from.and_then(|from| self.calendar.next_after(from));
+        let second = first.and_then(|first| self.calendar.next_after(first));
+        let room = self.typical_duration().map_or(UNKNOWN_RUN, |typical| typical * 2);
+        self.success_expected_by = second.map(|second| self.calendar.fires(second).after(room));
+    }
+
+    /// How long its runs take when they succeed: the median of the last 30; none before the third.
+    #[must_use]
+    pub fn typical_duration(&self) -> Option<Duration> {
+        let mut sorted: Vec<i64> = self.durations.succeeded.iter().copied().collect();
+        sorted.sort_unstable();
+        let middle = sorted.len() / 2;
+        let upper = *sorted.get(middle).filter(|_| sorted.len() >= FEWEST_RUNS)?;
+        let lower = if sorted.len().is_multiple_of(2) { *sorted.get(middle - 1)? } else { upper };
+        u64::try_from(lower.midpoint(upper)).ok().map(Duration::from_millis)
     }
 
     /// One of its totals.

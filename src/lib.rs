@@ -14,7 +14,7 @@
 //!
 //! The words and the pure core, which do no I/O, read no clock, start no task and log nothing (but
 //! that [`config`] reads its files, and [`metrics`] what the system says of this process):
-//! [`model`], [`config`], [`schedule`], [`polling`], [`limiter`], [`stages`], [`run`], [`engine`],
+//! [`model`], [`config`], [`schedule`], [`calendar`], [`polling`], [`limiter`], [`stages`], [`run`], [`engine`],
 //! [`totals`], [`board`], [`metrics`].
 //!
 //! The edges, each of which talks to one outside thing and knows none of the others:
@@ -25,6 +25,7 @@
 
 pub mod app;
 pub mod board;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod driver;

@@ -84,6 +84,12 @@ impl Limiter {
         }
     }
 
+    /// Allows `per_minute` calls from now on. What has been called counts as it did.
+    pub fn set_limit(&mut self, per_minute: u32) {
+        let fresh = Self::new(per_minute, self.random);
+        (self.interval, self.burst) = (fresh.interval, fresh.burst);
+    }
+
     /// Another process has used the key until now: it may have spent the burst, and been told to
     /// pause.
     pub fn take_over(&mut self, now: Mono) {

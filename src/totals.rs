@@ -51,7 +51,9 @@ pub fn of(fact: &Fact) -> Vec<Entry> {
             let entry = |key| Entry { owner: Owner::Pipeline(pipeline.clone()), key, op: by };
             vec![entry(Key::Missed(*reason)), entry(Key::Slots(SlotResult::Missed))]
         }
-        Fact::Loaded(_) | Fact::Waiting(_) | Fact::Next { .. } => Vec::new(),
+        Fact::Loaded(_) | Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {
+            Vec::new()
+        }
     }
 }
 
@@ -70,6 +72,7 @@ fn of_run(run: &Run, change: Change) -> Vec<Entry> {
         }
         Change::TriggerFailed => book.trigger_failed(),
         Change::Finished => book.finished(),
+        Change::Settled => book.settle(),
         Change::Sending
         | Change::Waiting
         | Change::Unconfirmed
@@ -108,9 +111,7 @@ impl Book<'_> {
         let reason = self.run.reason.unwrap_or(Reason::Other);
         self.pipeline(Key::TriggerFailures(reason), Op::Add(1));
         self.pipeline(Key::ConsecutiveTriggerFailures, Op::Add(1));
-        if reason != Reason::Skipped {
-            self.settle(SlotResult::TriggerFailed);
-        }
+        self.settle();
         let owner = Owner::Account(self.run.account.clone());
         self.observe(WAIT_BOUNDS, self.run.processing, owner, Key::Processing);
     }
@@ -122,16 +123,11 @@ impl Book<'_> {
             self.pipeline(Key::LastResult(result), Op::Max(end.0));
         }
         match result.is_bad() {
-            Some(true) => {
-                self.pipeline(Key::ConsecutiveFailures, Op::Add(1));
-                self.settle(SlotResult::Failed);
-            }
-            Some(false) => {
-                self.pipeline(Key::ConsecutiveFailures, Op::Set(0));
-                self.settle(SlotResult::Success);
-            }
+            Some(true) => self.pipeline(Key::ConsecutiveFailures, Op::Add(1)),
+            Some(false) => self.pipeline(Key::ConsecutiveFailures, Op::Set(0)),
             None => {}
         }
+        self.settle();
         let pipeline = Owner::Pipeline(self.run.pipeline.clone());
         self.observe(DURATION_BOUNDS, self.run.duration, pipeline, |cell| {
             Key::Duration(result, cell)
@@ -140,9 +136,17 @@ impl Book<'_> {
         self.observe(WAIT_BOUNDS, self.run.queue, account, Key::Queue);
     }
 
-    /// Only due times are settled; what somebody asked for by hand was none.
-    fn settle(&mut self, result: SlotResult) {
-        if self.run.origin != Origin::Manual {
+    /// A due time is settled once, by its last attempt. What somebody asked for by hand was none,
+    /// and what was cancelled or skipped settles nothing.
+    fn settle(&mut self) {
+        let bad = self.run.result.map(RunResult::is_bad);
+        let result = match (bad, self.run.reason) {
+            (Some(Some(true)), _) => SlotResult::Failed,
+            (Some(Some(false)), _) => SlotResult::Success,
+            (Some(None), _) | (None, Some(Reason::Skipped)) => return,
+            (None, _) => SlotResult::TriggerFailed,
+        };
+        if self.run.origin != Origin::Manual && self.run.retry_at.is_none() {
             self.pipeline(Key::Slots(result), Op::Add(1));
         }
     }

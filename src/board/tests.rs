@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::fixtures::{NOON, config, execution, noon, run};
 use super::*;
-use crate::model::{Change, MissedReason, Origin, Outcome, Phase, Reason, Status, StoredPipeline};
+use crate::model::{Mark, MissedReason, Origin, Outcome, Phase, Reason, Status};
 use crate::totals::Total;
 
 /// Two pipelines of one account, one of another, and one that is not in the config.
@@ -318,4 +318,63 @@ fn a_distribution_cumulates_its_cells() {
     let distribution = Distribution::of(&totals, &[500, 1_000, 2_000, 5_000], Key::Queue);
     assert_eq!(distribution.buckets, [(500, 2), (1_000, 2), (2_000, 5), (5_000, 5)]);
     assert_eq!((distribution.count, distribution.sum), (6, 12_345));
+}
+
+#[test]
+fn success_is_expected_after_two_due_times_and_room_for_the_run() {
+    let config = config(&[("default", "nightly")]);
+    let name = PipelineName::new("nightly");
+    let mut board = Board::new(&config);
+    let row = |held, since| {
+        Fact::Loaded(StoredPipeline {
+            name: name.clone(),
+            schedule: String::new(),
+            paused: false,
+            held,
+            since,
+            mark: Mark::default(),
+        })
+    };
+    let shown = |board: &Board| board.snapshot().pipelines[0].clone();
+    let calendar = crate::calendar::Calendar::of(&config.pipelines[0]);
+    let second = |from| calendar.next_after(calendar.next_after(from).unwrap()).unwrap();
+    board.fold(&row(false, NOON));
+    let hour = Duration::from_hours(1);
+    assert_eq!(shown(&board).success_expected_by, Some(second(NOON).after(hour)));
+    for minutes in [3, 1, 2] {
+        let end = noon(minutes * 60);
+        let finished = Run {
+            id: RunId::of_request(&name, minutes.unsigned_abs()),
+            phase: Phase::Ended,
+            result: Some(RunResult::Success),
+            duration: Some(minutes * 60_000),
+            end: Some(end),
+            ..run("default", "nightly", NOON)
+        };
+        board.fold(&Fact::Run { run: Arc::new(finished), change: Change::Finished, mark: None });
+    }
+    assert_eq!(shown(&board).typical_duration(), Some(Duration::from_mins(2)));
+    let expected = second(noon(180)).after(Duration::from_mins(4));
+    assert_eq!(shown(&board).success_expected_by, Some(expected));
+    board.fold(&row(true, NOON));
+    assert_eq!(shown(&board).success_expected_by, None);
+}
+
+#[test]
+fn what_leaves_the_config_is_counted_on_and_shown_again_when_it_is_back() {
+    let both = config(&[("default", "nightly"), ("default", "hourly")]);
+    let one = config(&[("default", "hourly")]);
+    let mut board = Board::new(&both);
+    let begun = Arc::new(run("default", "nightly", NOON));
+    board.fold(&Fact::Run { run: begun.clone(), change: Change::Begun, mark: None });
+    board.configure(&one);
+    assert_eq!(board.snapshot().pipelines.len(), 1);
+    let failed = Run { phase: Phase::Ended, reason: Some(Reason::Other), ..Run::clone(&begun) };
+    board.fold(&Fact::Run { run: Arc::new(failed), change: Change::TriggerFailed, mark: None });
+    board.configure(&both);
+    let back =
+        board.snapshot().pipelines.iter().find(|b| b.config.name.as_str() == "nightly").cloned();
+    let back = back.unwrap();
+    assert_eq!((back.total(Key::Triggers(Origin::Schedule)), back.active.len()), (1, 0));
+    assert_eq!(back.total(Key::TriggerFailures(Reason::Other)), 1);
 }

@@ -1,13 +1,13 @@
 //! `check`: is the config valid, and what would it do?
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::{Failure, load::load, print, remark};
-use crate::config::{Config, PLACEHOLDER_ACCOUNT_ID, Pipeline};
+use crate::config::{Colours, Config, PLACEHOLDER_ACCOUNT_ID, Pipeline};
 use crate::driver;
 use crate::model::Wall;
 use crate::schedule::Schedule;
@@ -30,7 +30,7 @@ impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let loaded = load(&self.config_files)?;
         for warning in &loaded.warnings {
-            remark(&format!("warning: {warning}"));
+            remark(&format!("{}\n", warning.rendered(Colours::Ansi)));
         }
         for account in loaded.config.placeholder_accounts() {
             let name = &account.name;
@@ -56,7 +56,7 @@ fn report(config: &Config, now: Wall) -> String {
         rows.push([pipeline.name.to_string(), schedule.to_owned(), next, runs.to_string()]);
     }
     let mut report = table(&rows);
-    let pipelines = counted(config.pipelines.len() as u64, "pipeline");
+    let pipelines = counted(config.pipelines.len(), "pipeline");
     let runs = counted(total, "run");
     // Writing to a string does not fail.
     let _ = writeln!(report, "\nThe config is valid: {pipelines}, {runs} in the next 24 hours.");
@@ -76,8 +76,11 @@ fn outlook(pipeline: &Pipeline, now: Wall) -> (String, u64) {
     (next, due.count_between(now, now.after(DAY)))
 }
 
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+/// A number and what there are so many of.
+pub(super) fn counted(count: impl fmt::Display, what: &str) -> String {
+    let count = count.to_string();
+    let plural = if count == "1" { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// Columns as wide as their widest cell.

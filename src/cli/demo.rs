@@ -25,7 +25,7 @@ use crate::config::{
 use crate::model::{Run, RunResult, WebhookVersion};
 use crate::simulator::{DEMO_TOKEN, Simulator, demo_world};
 use crate::telemetry::{self, Format, Level};
-use crate::web::{self, ListenAddress};
+use crate::web::{self, Guard, ListenAddress};
 
 /// How often runs are looked at: the demonstration's hours are seconds.
 const POLLING: Polling = Polling {
@@ -103,9 +103,11 @@ impl Demo {
             fingerprint: loaded.fingerprint,
             listeners: vec![listener],
             telemetry_path: "/metrics".to_owned(),
+            guard: Guard::none().context("the system gives no random numbers")?,
             enable_trigger: self.listen_address.is_loopback(),
             enable_lifecycle: self.listen_address.is_loopback(),
             dry_run: false,
+            load: None,
             ended: Some(ended),
         };
         let stop = async move {

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::{Failure, remark};
-use crate::config::{self, ConfigError, Loaded, Secrets};
+use super::{Failure, check::counted, remark};
+use crate::config::{self, Colours, ConfigError, Loaded, Secrets};
 use crate::harness::read_secret;
 
-/// The config in `files`. Several problems are told one a line before the failure sums them up; a
-/// single one is the failure.
+/// The config in `files`. Its problems are shown before the failure counts them.
 pub(super) fn load(files: &[PathBuf]) -> Result<Loaded, Failure> {
     let open = |source: &_| read_secret(source).map_err(|error| error.to_string());
     told(config::load(files, Secrets::Opened(&open)))
@@ -22,12 +21,13 @@ pub(super) fn load_closed(files: &[PathBuf]) -> Result<Loaded, Failure> {
 
 fn told(loaded: Result<Loaded, ConfigError>) -> Result<Loaded, Failure> {
     loaded.map_err(|error| match error {
-        ConfigError::Problems(problems) if problems.0.len() > 1 => {
+        ConfigError::Problems(problems) => {
             for problem in &problems.0 {
-                remark(&problem.to_string());
+                remark(&format!("{}\n", problem.rendered(Colours::Ansi)));
             }
-            Failure::Usage(anyhow!("the config has {} problems", problems.0.len()))
+            let count = counted(problems.0.len(), "problem");
+            Failure::Usage(anyhow!("the config has {count}"))
         }
-        error => Failure::Usage(error.into()),
+        error @ ConfigError::NoFile => Failure::Usage(error.into()),
     })
 }

@@ -80,6 +80,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What went wrong, whatever follows from it.
+    pub(crate) fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Usage(error)
+            | Self::Failed(error)
+            | Self::TriggerFailed(error)
+            | Self::Unknown(error) => error,
+        }
+    }
+
     /// The status to exit with.
     #[must_use]
     pub const fn status(&self) -> u8 {
@@ -130,10 +140,10 @@ pub fn print(result: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a remark for a person.
+/// Writes a remark for a person; its colours only to a terminal that wants them.
 fn remark(line: &str) {
     // Where standard error is closed, nobody wants to know.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(anstream::AutoStream::auto(io::stderr().lock()), "{line}");
 }
 
 /// Runs `work` on this thread. One is enough: a run costs less than a millisecond, what takes long

@@ -224,7 +224,7 @@ impl Following<'_> {
 
     fn see(&mut self, run: Arc<Record>, change: Change) -> Result<(), Failure> {
         let news = match change {
-            Change::Begun => None,
+            Change::Begun | Change::Settled => None,
             Change::Sending => Some("sending the webhook".to_owned()),
             Change::Waiting => {
                 let message = run.message.as_deref().unwrap_or("asked to slow down");

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::{Failure, args, block_on, load::load};
 use crate::app;
-use crate::config::{Account, Config, Location, PLACEHOLDER_ACCOUNT_ID};
+use crate::config::{self, Account, Config, Loaded, Location, PLACEHOLDER_ACCOUNT_ID, Secrets};
+use crate::harness::read_secret;
 use crate::telemetry::{self, Format, Level};
-use crate::web::ListenAddress;
+use crate::web::{Guard, ListenAddress};
 
 /// Trigger, follow and export, until told to stop
 #[derive(Args, Debug)]
@@ -45,6 +46,15 @@ pub(super) struct Serve {
         value_parser = args::telemetry_path
     )]
     telemetry_path: String,
+
+    /// Who may come in, and how to speak TLS, in the format of Prometheus' exporter-toolkit
+    #[arg(
+        long = "web.config.file",
+        env = "HARNESS_EXPORTER_WEB_CONFIG_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    web_config_file: Option<PathBuf>,
 
     /// Let POST /api/v1/pipelines/NAME/trigger trigger a pipeline; where others reach it, web users
     /// are needed
@@ -112,33 +122,50 @@ const ENABLE_LIFECYCLE: &str = "web.enable-lifecycle";
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        self.check_exposure()?;
-        let mut loaded = load(&self.config_files)?;
-        check_accounts(&loaded.config)?;
-        if let Some(url) = self.storage_url {
-            // Not by clap, which would repeat the URL with whatever password is in it.
-            let location = url.parse::<Location>();
-            loaded.config.storage.location =
-                location.map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
-        }
+        let guard = self.guard()?;
+        self.check_exposure(&guard)?;
+        let loaded = load(&self.config_files)?;
+        let loaded = checked(loaded, self.storage_url.as_deref())?;
         telemetry::init(self.log_level, self.log_format).map_err(anyhow::Error::from)?;
         for warning in loaded.warnings {
             tracing::warn!(%warning, "the config may not mean what it says");
         }
-        let options = app::ServeOptions {
+        let (files, storage_url) = (self.config_files, self.storage_url);
+        let again = move || {
+            let open = |source: &_| read_secret(source).map_err(|error| error.to_string());
+            let loaded = config::load(&files, Secrets::Opened(&open))?;
+            checked(loaded, storage_url.as_deref()).map_err(Failure::into_error)
+        };
+        let setup = app::Setup {
             config: loaded.config,
             fingerprint: loaded.fingerprint,
-            listen_addresses: self.listen_addresses,
+            listeners: Vec::new(),
             telemetry_path: self.telemetry_path,
+            guard,
             enable_trigger: self.enable_trigger,
             enable_lifecycle: self.enable_lifecycle,
             dry_run: self.dry_run,
+            load: Some(Box::new(again)),
+            ended: None,
         };
-        Ok(block_on(app::serve(options))??)
+        let addresses = self.listen_addresses;
+        Ok(block_on(async move { app::serve(&addresses, setup).await })??)
+    }
+
+    fn guard(&self) -> Result<Guard, Failure> {
+        let Some(path) = &self.web_config_file else {
+            let none = Guard::none().context("the system gives no random numbers");
+            return Ok(none?);
+        };
+        let guard = Guard::open(path);
+        guard.map_err(|error| Failure::Usage(anyhow::Error::from(error)))
     }
 
     /// Nobody but users may change something from elsewhere.
-    fn check_exposure(&self) -> Result<(), Failure> {
+    fn check_exposure(&self, guard: &Guard) -> Result<(), Failure> {
+        if guard.has_users() {
+            return Ok(());
+        }
         let flags = [
             (self.enable_trigger, ENABLE_TRIGGER, "trigger pipelines"),
             (self.enable_lifecycle, ENABLE_LIFECYCLE, "reload the config and pause pipelines"),
@@ -154,6 +181,18 @@ impl Serve {
             _ => Ok(()),
         }
     }
+}
+
+/// The config with what the command line overrides, if it can be served.
+fn checked(mut loaded: Loaded, storage_url: Option<&str>) -> Result<Loaded, Failure> {
+    check_accounts(&loaded.config)?;
+    if let Some(url) = storage_url {
+        // Not by clap, which would repeat the URL with whatever password is in it.
+        let location = url.parse::<Location>();
+        loaded.config.storage.location =
+            location.map_err(|what| Failure::Usage(anyhow!("--storage.url: {what}")))?;
+    }
+    Ok(loaded)
 }
 
 /// Refuses a config that still has the placeholder of the shipped one.
@@ -191,18 +230,25 @@ mod tests {
 
     #[test]
     fn what_changes_something_needs_loopback_addresses() {
+        let nobody = Guard::none().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("web.yml");
+        let hash = bcrypt::hash("word", 4).unwrap();
+        std::fs::write(&file, format!("basic_auth_users: {{admin: {hash}}}")).unwrap();
+        let users = Guard::open(&file).unwrap();
         let local = "--web.listen-address=127.0.0.1:1";
         let other = "--web.listen-address=192.0.2.1:2";
         for flag in ["--web.enable-trigger", "--web.enable-lifecycle"] {
             for good in
                 [&[][..], &[flag, local], &[flag, local, "--web.listen-address=localhost:2"]]
             {
-                assert!(parsed(good).check_exposure().is_ok(), "{good:?}");
+                assert!(parsed(good).check_exposure(&nobody).is_ok(), "{good:?}");
             }
             for bad in [&[flag][..], &[flag, local, other]] {
-                let failure = parsed(bad).check_exposure().unwrap_err();
+                let failure = parsed(bad).check_exposure(&nobody).unwrap_err();
                 assert_eq!(failure.status(), 2);
                 assert!(failure.to_string().starts_with(&format!("{flag} with ")), "{failure}");
+                assert!(parsed(bad).check_exposure(&users).is_ok(), "{bad:?}");
             }
         }
     }

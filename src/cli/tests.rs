@@ -30,7 +30,7 @@ fn every_flag_has_its_variable() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 48);
+    assert_eq!(seen, 49);
 }
 
 #[test]
@@ -95,6 +95,9 @@ fn the_help_of_serve() {
                                           [default: :10427]
           --web.telemetry-path <PATH>     Path to serve the metrics at [env:
                                           HARNESS_EXPORTER_WEB_TELEMETRY_PATH] [default: /metrics]
+          --web.config.file <FILE>        Who may come in, and how to speak TLS, in the format of
+                                          Prometheus' exporter-toolkit [env:
+                                          HARNESS_EXPORTER_WEB_CONFIG_FILE]
           --web.enable-trigger            Let POST /api/v1/pipelines/NAME/trigger trigger a pipeline;
                                           where others reach it, web users are needed [env:
                                           HARNESS_EXPORTER_WEB_ENABLE_TRIGGER]

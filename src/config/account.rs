@@ -6,7 +6,8 @@ use serde_yaml::Value;
 use url::{Host, Url};
 
 use super::fields::{Fields, Read};
-use super::problem::{Place, Report, nearest, quoted};
+use super::place::Place;
+use super::problem::{Report, nearest, quoted};
 use super::{
     Account, DEFAULT_MAX_ACTIVE_RUNS, DEFAULT_REQUESTS_PER_MINUTE, DEFAULT_TIMEOUT,
     DEFAULT_TRIGGERS_PER_MINUTE, secret, values,
@@ -18,7 +19,7 @@ const HARNESS_REQUESTS_PER_MINUTE: u32 = 400;
 
 /// One account as it was found.
 pub(super) struct Found {
-    /// Where its name stands, or would.
+    /// Where it stands.
     pub(super) place: Place,
     /// On its own, because pipelines may refer to an account that has a problem elsewhere.
     pub(super) name: Option<AccountName>,
@@ -83,7 +84,7 @@ pub(super) fn read(fields: &mut Fields<'_>, folder: &Path) -> Found {
         .read("name", |value| values::name(value).map(AccountName::new))
         .unless_absent(AccountName::new("default"));
     let account = read_account(fields, folder, name.clone());
-    Found { place: fields.place.key("name"), name, account }
+    Found { place: fields.place.clone(), name, account }
 }
 
 fn read_account(

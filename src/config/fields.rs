@@ -7,7 +7,8 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::problem::{Place, Report, nearest, quoted};
+use super::place::Place;
+use super::problem::{Report, nearest, quoted};
 use super::values;
 
 /// What became of a key.
@@ -215,7 +216,7 @@ impl<'a> Fields<'a> {
             };
             match parse(name, value) {
                 Ok(entry) => all.push(entry),
-                Err(message) => self.report.problem(&place.key(name), message),
+                Err(message) => self.report.problem(&place.key(name).itself(), message),
             }
         }
         if all.len() == mapping.len() { Read::Is(all) } else { Read::Wrong }
@@ -229,11 +230,6 @@ impl<'a> Fields<'a> {
     /// Warns of the value of `key`.
     pub(super) fn warn(&mut self, key: &str, message: impl Into<String>) {
         self.report.warn(&self.place.key(key), message);
-    }
-
-    /// Refuses `keys` that the contract names and that nothing reads yet.
-    pub(super) fn not_yet(&mut self, keys: &[&'static str]) {
-        self.refuse(keys, "this key is not supported yet");
     }
 
     /// Refuses `keys` in this mapping, for the reason that `message` gives.
@@ -260,7 +256,7 @@ impl<'a> Fields<'a> {
                 Some((_, message)) => (*message).to_owned(),
                 None => self.unknown(key),
             };
-            self.report.problem(&self.place.key(key), message);
+            self.report.problem(&self.place.key(key).itself(), message);
         }
     }
 

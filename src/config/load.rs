@@ -7,7 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::problem::{Place, Problem, Problems, Warning};
+use super::place::Place;
+use super::problem::{Problem, Problems, Warning};
 use super::{Config, Secrets, Source, parse};
 use crate::schedule;
 

@@ -4,17 +4,23 @@
 //! its place. Nothing here opens a secret: a [`SecretSource`] says where one is to be read.
 
 mod account;
+mod budget;
 mod document;
 pub mod duration;
 mod fields;
+mod index;
+pub mod keys;
 mod load;
 mod options;
 mod parse;
 mod pipeline;
+mod place;
 mod problem;
+mod render;
 mod secret;
 mod settings;
 mod storage;
+mod timing;
 mod values;
 mod webhook;
 
@@ -32,7 +38,9 @@ use url::Url;
 pub use self::load::{ConfigError, Loaded, fingerprint, load};
 pub use self::options::RESERVED_LABELS;
 pub use self::parse::{Source, parse};
-pub use self::problem::{Place, Problem, Problems, Warning};
+pub use self::place::{Place, Spot};
+pub use self::problem::{Problem, Problems, Warning};
+pub use self::render::Colours;
 pub use self::secret::Secrets;
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;

@@ -57,7 +57,7 @@ const MOST_LABELS: usize = 10;
 /// Reads `results`; none where a problem was reported.
 pub(super) fn read_results(fields: &mut Fields<'_>) -> Option<Results> {
     let default = Results::default();
-    let mut read = |key, default| fields.read(key, |value| result(value)).unless_absent(default);
+    let mut read = |key, default| fields.read(key, result).unless_absent(default);
     let ignore_failed = read("ignore_failed", default.ignore_failed);
     let approval_rejected = read("approval_rejected", default.approval_rejected);
     let aborted_by_freeze = read("aborted_by_freeze", default.aborted_by_freeze);

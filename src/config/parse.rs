@@ -8,11 +8,16 @@ use std::sync::Arc;
 use super::account::{self, Known};
 use super::document;
 use super::fields::{Fields, Read};
+use super::index::Index;
 use super::pipeline::{self, Draft, Whole};
-use super::problem::{Place, Problem, Problems, Report, Warning, quoted};
+use super::place::Place;
+use super::problem::{Problem, Problems, Report, Warning, quoted};
 use super::secret::{Beside, Secrets};
 use super::settings::Settings;
-use super::{Config, MetricsOptions, Pipeline, Results, SecretSource, Storage, options, storage};
+use super::{
+    Config, DEFAULT_UNCONFIRMED_DEADLINE, MetricsOptions, Pipeline, Results, SecretSource, Storage,
+    budget, options, storage,
+};
 
 /// A file of the config, read.
 #[derive(Clone, Debug)]
@@ -44,7 +49,18 @@ pub(super) fn assemble(
         found.read(file, secrets);
     }
     let first = files.first().map_or(Path::new("config"), |file| &file.name);
-    found.finish(&Place::file(first))
+    let (config, mut report) = found.finish(&Place::file(first));
+    if !report.problems.is_empty() || !report.warnings.is_empty() {
+        for file in files {
+            if let Some(index) = Index::new(&file.text) {
+                report.locate(&file.name.display().to_string(), &index);
+            }
+        }
+    }
+    match config {
+        Some(config) if report.problems.is_empty() => Ok((config, report.warnings)),
+        _ => Err(Problems(report.problems)),
+    }
 }
 
 /// What was found in the files so far. A place is there where the key is, even with nothing good.
@@ -168,7 +184,7 @@ impl Found {
     }
 
     /// Checks what concerns several entries or files; `first` is the place of the first file.
-    fn finish(mut self, first: &Place) -> Result<(Config, Vec<Warning>), Problems> {
+    fn finish(mut self, first: &Place) -> (Option<Config>, Report) {
         let accounts = self.known_accounts(first);
         let metrics = self.metrics.or_default();
         let labels = metrics.as_ref().filter(|_| !self.unread).map(|m| m.labels.clone());
@@ -178,10 +194,15 @@ impl Found {
         }
         let pipelines = finish_pipelines(self.groups, &whole, &mut self.report);
         if !self.report.problems.is_empty() {
-            return Err(Problems(self.report.problems));
+            return (None, self.report);
         }
         if let (Some(place), true) = (&self.pipelines_place, pipelines.is_empty()) {
             self.report.warn(place, "there is no pipeline, so nothing is ever triggered");
+        }
+        for found in &self.accounts {
+            if let Some(account) = &found.account {
+                budget::check(account, &found.place, &pipelines, &mut self.report);
+            }
         }
         let accounts = self.accounts.into_iter().filter_map(|found| found.account);
         let config = Config {
@@ -192,7 +213,8 @@ impl Found {
             metrics: metrics.unwrap_or_default(),
             notifications: self.notifications.value,
         };
-        Ok((config, self.report.warnings))
+        warn_of_what_has_no_effect(&config, first, &mut self.report);
+        (Some(config), self.report)
     }
 
     fn known_accounts(&mut self, first: &Place) -> Known {
@@ -209,7 +231,7 @@ impl Found {
                 complete = false;
                 continue;
             };
-            if unique.add(name.as_str(), &found.place, &mut self.report) {
+            if unique.add(name.as_str(), &found.place.key("name"), &mut self.report) {
                 names.push(name.clone());
             }
         }
@@ -285,4 +307,22 @@ fn finish_pipelines(groups: Vec<Group>, whole: &Whole, report: &mut Report) -> V
 fn target(pipeline: &Pipeline) -> [String; 5] {
     let Pipeline { account, org, project, pipeline, trigger, .. } = pipeline;
     [account.to_string(), org.clone(), project.clone(), pipeline.clone(), trigger.clone()]
+}
+
+/// Keys of the contract that are read and checked, and that nothing heeds yet: said, so that nobody
+/// relies on them.
+fn warn_of_what_has_no_effect(config: &Config, first: &Place, report: &mut Report) {
+    let has_labels = |pipeline: &Arc<Pipeline>| !pipeline.labels.is_empty();
+    let is_looked_for =
+        |pipeline: &Arc<Pipeline>| pipeline.unconfirmed_deadline != DEFAULT_UNCONFIRMED_DEADLINE;
+    let set = [
+        ("results", config.results != Results::default()),
+        ("metrics", config.metrics != MetricsOptions::default()),
+        ("labels", config.pipelines.iter().any(has_labels)),
+        ("unconfirmed_deadline", config.pipelines.iter().any(is_looked_for)),
+        ("notifications", config.notifications.is_some()),
+    ];
+    for (key, _) in set.iter().filter(|(_, set)| *set) {
+        report.warn(first, format!("`{key}` is checked and has no effect in this version yet"));
+    }
 }

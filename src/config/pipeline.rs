@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::account::Known;
 use super::fields::{Fields, Read};
-use super::problem::{Place, Report, nearest, quoted};
+use super::place::Place;
+use super::problem::{Report, nearest, quoted};
 use super::secret::Beside;
 use super::settings::Settings;
 use super::webhook::{Given, Link, TOKEN_KEYS, URL_KEYS};
@@ -13,7 +14,6 @@ use super::{
     DEFAULT_UNCONFIRMED_DEADLINE, Pipeline, Polling, values,
 };
 use crate::model::PipelineName;
-use crate::schedule::{Align, Schedule};
 
 /// Reads `defaults`.
 pub(super) fn read_defaults(fields: &mut Fields<'_>) -> Settings {
@@ -114,7 +114,7 @@ impl Draft {
         let pipeline = self.pipeline_id();
         let trigger = self.trigger.or(self.link.id(|url| &url.trigger));
         let place = self.place;
-        let aligned = matches!(self.settings.align, Read::Is(_));
+        let own = self.settings.timing.clone();
         let mut settings = self.settings;
         settings.org = settings.org.or(self.link.id(|url| &url.org));
         settings.project = settings.project.or(self.link.id(|url| &url.project));
@@ -131,18 +131,10 @@ impl Draft {
         let agrees = self.link.agrees(&given, target, &place, report);
         let webhook = self.link.webhook(settings.webhook, &place, report);
         let labels = settings.labels.unless_absent(Vec::new());
-        let every = settings.every.maybe().good();
-        let align = settings.align.unless_absent(Align::Spread);
-        let schedule = match every? {
-            None => {
-                if aligned {
-                    report.warn(&place.key("align"), "without `every` there is nothing to align");
-                }
-                None
-            }
-            Some(every) => Some(Schedule::every(every.interval, align?, &every.written)),
-        };
+        own.warn_of_idle(&settings.timing, &place, report);
+        let timing = settings.timing.finish();
         agrees?;
+        let (schedule, maintenance) = timing?;
         Some(Pipeline {
             name: name?,
             account: account?,
@@ -165,7 +157,7 @@ impl Draft {
                 .unless_absent(DEFAULT_UNCONFIRMED_DEADLINE)?,
             overdue_after: settings.overdue_after.maybe().good()?,
             retry: settings.retry.unless_absent(None)?,
-            maintenance: Vec::new(),
+            maintenance,
             labels: whole.label_values(&labels?),
         })
     }

@@ -3,63 +3,9 @@
 //! Every remark has a place and fits on one line, and none repeats a value that may be a secret.
 
 use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
 
-/// A place in the config: `config.yaml: pipelines[2].every`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    file: Arc<str>,
-    /// Line and column, both from 1.
-    position: Option<(usize, usize)>,
-    path: String,
-}
-
-impl Place {
-    pub(super) fn file(name: &Path) -> Self {
-        let file = Arc::from(name.display().to_string());
-        Self { file, position: None, path: String::new() }
-    }
-
-    pub(super) fn at(mut self, line: usize, column: usize) -> Self {
-        self.position = Some((line, column));
-        self
-    }
-
-    pub(super) fn key(&self, key: &str) -> Self {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-        let key =
-            if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { quoted(key) };
-        let dot = if self.path.is_empty() { "" } else { "." };
-        Self { path: format!("{}{dot}{key}", self.path), ..self.clone() }
-    }
-
-    pub(super) fn item(&self, index: usize) -> Self {
-        Self { path: format!("{}[{index}]", self.path), ..self.clone() }
-    }
-
-    /// How one speaks of this place at `other`: without the file where that is the same.
-    pub(super) fn seen_from(&self, other: &Self) -> String {
-        if self.file == other.file {
-            self.path.clone()
-        } else {
-            format!("{} of {}", self.path, self.file)
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some((line, column)) = self.position {
-            write!(f, ":{line}:{column}")?;
-        }
-        if !self.path.is_empty() {
-            write!(f, ": {}", self.path)?;
-        }
-        Ok(())
-    }
-}
+use super::index::Index;
+use super::place::Place;
 
 /// Something that keeps the config from being used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +66,15 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn problem(&mut self, place: &Place, message: impl Into<String>) {
         self.problems.push(Problem { place: place.clone(), message: message.into() });
+    }
+
+    /// Looks up in the `index` of the file called `name` where its places are.
+    pub(super) fn locate(&mut self, name: &str, index: &Index<'_>) {
+        let problems = self.problems.iter_mut().map(|problem| &mut problem.place);
+        let warnings = self.warnings.iter_mut().map(|warning| &mut warning.place);
+        for place in problems.chain(warnings).filter(|place| place.file_name() == name) {
+            place.locate(index);
+        }
     }
 
     pub(super) fn warn(&mut self, place: &Place, message: impl Into<String>) {

@@ -10,10 +10,9 @@ use serde_yaml::Value;
 
 use super::duration::Span;
 use super::fields::{Fields, Read};
-use super::problem::quoted;
+use super::timing::Timing;
 use super::{Concurrency, DEFAULT_RETRY, Polling, Retry, values};
 use crate::model::{AccountName, WebhookVersion};
-use crate::schedule::Align;
 
 /// Settings as they were found.
 #[derive(Clone)]
@@ -22,8 +21,7 @@ pub(super) struct Settings {
     pub(super) org: Read<String>,
     pub(super) project: Read<String>,
     pub(super) webhook: Read<WebhookWord>,
-    pub(super) every: Read<Every>,
-    pub(super) align: Read<Align>,
+    pub(super) timing: Timing,
     pub(super) start_deadline: Read<Duration>,
     pub(super) concurrency: Read<Concurrency>,
     pub(super) payload: Read<String>,
@@ -56,13 +54,6 @@ impl WebhookWord {
     }
 }
 
-/// The value of `every`.
-#[derive(Clone)]
-pub(super) struct Every {
-    pub(super) interval: Duration,
-    pub(super) written: String,
-}
-
 impl Settings {
     /// No settings at all.
     pub(super) const NONE: Self = Self {
@@ -70,8 +61,7 @@ impl Settings {
         org: Read::Absent,
         project: Read::Absent,
         webhook: Read::Absent,
-        every: Read::Absent,
-        align: Read::Absent,
+        timing: Timing::NONE,
         start_deadline: Read::Absent,
         concurrency: Read::Absent,
         payload: Read::Absent,
@@ -88,14 +78,12 @@ impl Settings {
 
     /// Reads what there is of them.
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        fields.not_yet(&["schedule", "timezone", "jitter", "maintenance"]);
         Self {
             account: fields.read("account", |value| values::name(value).map(AccountName::new)),
             org: fields.read("org", values::identifier),
             project: fields.read("project", values::identifier),
             webhook: fields.read("webhook", webhook),
-            every: read_every(fields),
-            align: fields.read("align", align),
+            timing: Timing::read(fields),
             start_deadline: fields.read("start_deadline", values::positive_duration),
             concurrency: fields.read("concurrency", concurrency),
             payload: fields.read("payload", values::payload),
@@ -121,8 +109,7 @@ impl Settings {
             org: self.org.or(defaults.org),
             project: self.project.or(defaults.project),
             webhook: self.webhook.or(defaults.webhook),
-            every: self.every.or(defaults.every),
-            align: self.align.or(defaults.align),
+            timing: self.timing.or(defaults.timing),
             start_deadline: self.start_deadline.or(defaults.start_deadline),
             concurrency: self.concurrency.or(defaults.concurrency),
             payload: self.payload.or(defaults.payload),
@@ -149,28 +136,9 @@ fn webhook(value: &Value) -> Result<WebhookWord, String> {
     values::word(value, &words)
 }
 
-fn align(value: &Value) -> Result<Align, String> {
-    values::word(value, &[("spread", Align::Spread), ("epoch", Align::Epoch)])
-}
-
 fn concurrency(value: &Value) -> Result<Concurrency, String> {
     let word = |concurrency: Concurrency| (concurrency.as_str(), concurrency);
     values::word(value, &[word(Concurrency::Forbid), word(Concurrency::Allow)])
-}
-
-fn read_every(fields: &mut Fields<'_>) -> Read<Every> {
-    let every = fields.read("every", |value| {
-        let interval = values::duration(value)?;
-        let written = values::text(value)?.to_owned();
-        if interval < Duration::from_secs(1) {
-            return Err(format!("found {}, want at least 1s", quoted(&written)));
-        }
-        Ok(Every { interval, written })
-    });
-    if every.as_ref().good().is_some_and(|every| every.interval < Duration::from_mins(1)) {
-        fields.warn("every", "a pipeline started more than once a minute is rarely meant");
-    }
-    every
 }
 
 fn polling(fields: &mut Fields<'_>) -> Option<Polling> {
@@ -188,6 +156,7 @@ fn polling(fields: &mut Fields<'_>) -> Option<Polling> {
 }
 
 /// Without attempts there is no retry, so that a pipeline can be spared that of the defaults.
+#[expect(clippy::option_option, reason = "none where a problem was reported, else maybe a retry")]
 fn retry(fields: &mut Fields<'_>) -> Option<Option<Retry>> {
     let after = fields.read("after", values::positive_duration).unless_absent(DEFAULT_RETRY.after);
     let attempts = fields

@@ -7,7 +7,8 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::fields::{Fields, Read};
-use super::problem::{Place, Report, quoted};
+use super::place::Place;
+use super::problem::{Report, quoted};
 use super::secret::{self, Beside};
 use super::settings::WebhookWord;
 use super::{Account, SecretSource, Webhook, values};

@@ -36,6 +36,16 @@ impl Calls {
         Self { clients, webhooks: JoinSet::new(), reads: JoinSet::new() }
     }
 
+    /// Makes new calls with `clients`, and with the old ones for accounts that are still `needed`.
+    pub(super) fn take_over(
+        &mut self,
+        clients: BTreeMap<AccountName, Client>,
+        needed: impl Fn(&AccountName) -> bool,
+    ) {
+        self.clients.retain(|account, _| needed(account));
+        self.clients.extend(clients);
+    }
+
     /// Sends a webhook.
     pub(super) fn trigger(&mut self, send: SendTrigger) {
         let account = send.pipeline.account.clone();

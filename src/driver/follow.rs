@@ -109,6 +109,7 @@ impl Follower {
             Effect::Fact(_)
             | Effect::Reply { .. }
             | Effect::Withheld { .. }
+            | Effect::Silenced { .. }
             | Effect::UnknownWord { .. } => {}
         }
     }

@@ -8,6 +8,7 @@
 mod calls;
 mod clock;
 mod follow;
+mod reload;
 mod saving;
 mod telling;
 mod turns;
@@ -24,6 +25,8 @@ use tokio::task::JoinError;
 use calls::{Answer, Calls};
 pub use clock::{Clock, wall};
 pub use follow::Follower;
+use reload::Reloading;
+pub use reload::{Fresh, Reread};
 pub use saving::Saving;
 use turns::Turn;
 
@@ -67,6 +70,8 @@ pub struct Parts {
     pub asks: mpsc::Receiver<Request>,
     /// When the loop last turned, in milliseconds of the monotonic clock.
     pub pulse: Arc<AtomicU64>,
+    /// How the config is read again; none where it can't be.
+    pub reread: Option<Reread>,
     /// Who wants to see each run that ends.
     pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
 }
@@ -83,6 +88,9 @@ pub enum Error {
     /// A call to Harness panicked.
     #[error("a call to harness broke down")]
     Call(#[from] JoinError),
+    /// The reading of the config panicked.
+    #[error("the reading of the config broke down")]
+    Reread(#[source] JoinError),
     /// The engine would not begin a run.
     #[error("no run of {0} could be begun")]
     NotBegun(PipelineName),
@@ -94,8 +102,9 @@ pub enum Error {
 struct Driver {
     parts: Parts,
     calls: Calls,
-    asked: HashMap<u64, oneshot::Sender<TriggerReply>>,
+    asked: HashMap<u64, Asker>,
     last_ask: u64,
+    reloading: Reloading,
     words: HashSet<String>,
     /// Accounts whose Harness refuses reads, which was said.
     refused: HashSet<AccountName>,
@@ -115,6 +124,7 @@ pub fn pulse_at(now: Mono) -> u64 {
 pub async fn run(mut parts: Parts, stop: impl Future<Output = ()>) -> Result<(), Error> {
     let mut driver = Driver {
         calls: Calls::new(std::mem::take(&mut parts.clients)),
+        reloading: Reloading::new(parts.reread.take()),
         parts,
         asked: HashMap::new(),
         last_ask: 0,
@@ -145,6 +155,7 @@ impl Driver {
                 () = &mut stop, if !self.stopping => self.stop(),
                 answer = self.parts.saving.answer() => self.saved(answer?),
                 Some(answer) = self.calls.next() => self.answered(answer?),
+                Some(read) = self.reloading.next() => self.reread(read.map_err(Error::Reread)?),
                 Some(ask) = self.parts.asks.recv() => self.ask(ask)?,
                 () = sleep => {}
             }
@@ -186,6 +197,7 @@ impl Driver {
                 Some(Effect::Reply { request, reply }) => self.reply(request, reply),
                 Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
                 Some(Effect::Withheld { pipeline, due }) => telling::withheld(&pipeline, due),
+                Some(Effect::Silenced { pipeline, until }) => telling::silenced(&pipeline, until),
                 _ => {}
             }
         }
@@ -231,8 +243,7 @@ impl Driver {
 
     fn reply(&mut self, request: u64, reply: Reply) {
         if let Some(waits) = self.asked.remove(&request) {
-            // Whoever asked may have gone; the run goes on all the same.
-            let _ = waits.send(told(reply));
+            waits.tell(reply);
         }
     }
 
@@ -356,20 +367,66 @@ impl Driver {
             Request::Trigger { pipeline, payload, reply } => {
                 self.last_ask += 1;
                 let random = getrandom::u64().map_err(Error::Random)?;
-                self.asked.insert(self.last_ask, reply);
+                self.asked.insert(self.last_ask, Asker::Trigger(reply));
                 let payload = payload.map(Arc::from);
                 let input = Input::Asked { request: self.last_ask, pipeline, payload, random };
                 self.parts.engine.handle(input, self.parts.clock.now());
             }
-            Request::Pause { reply, .. } | Request::Resume { reply, .. } => {
-                let _ = reply.send(SwitchReply::NotSupported);
+            Request::Pause { reply, .. } | Request::Resume { reply, .. }
+                if self.parts.saving.fails() || self.asked.len() >= MOST_ASKS =>
+            {
+                let _ = reply.send(SwitchReply::StoreUnavailable);
             }
-            Request::Reload { reply } => {
-                let _ = reply.send(ReloadReply::NotSupported);
+            Request::Pause { pipelines, reply } => {
+                let request = self.switch(reply);
+                let input = Input::Pause { request, pipelines };
+                self.parts.engine.handle(input, self.parts.clock.now());
             }
+            Request::Resume { pipelines, reply } => {
+                let request = self.switch(reply);
+                let input = Input::Resume { request, pipelines };
+                self.parts.engine.handle(input, self.parts.clock.now());
+            }
+            Request::Reload { reply } => self.reloading.ask(reply),
             Request::Notified(_) => {}
         }
         Ok(())
+    }
+
+    /// The config was read again: all of it holds from now on, or nothing of it.
+    fn reread(&mut self, read: Result<Fresh, String>) {
+        let now = self.parts.clock.now();
+        let reply = match read {
+            Ok(fresh) => {
+                for warning in &fresh.warnings {
+                    tracing::warn!(%warning, "the config may not mean what it says");
+                }
+                let config = fresh.config;
+                self.parts.engine.handle(Input::Configured(config.clone()), now);
+                let engine = &self.parts.engine;
+                self.calls.take_over(fresh.clients, |account| engine.follows(account));
+                let mut board = self.parts.board.write().unwrap_or_else(PoisonError::into_inner);
+                board.configure(&config);
+                drop(board);
+                self.parts.own.configured(&config);
+                self.parts.own.config_loaded(fresh.fingerprint, now.wall);
+                self.refused.retain(|account| config.accounts.contains_key(account));
+                tracing::info!(pipelines = config.pipelines.len(), "config reloaded");
+                ReloadReply::Done
+            }
+            Err(problems) => {
+                self.parts.own.config_refused();
+                tracing::error!(%problems, "the config is no good: the old one holds");
+                ReloadReply::Refused(problems)
+            }
+        };
+        self.reloading.tell(&reply);
+    }
+
+    fn switch(&mut self, reply: oneshot::Sender<SwitchReply>) -> u64 {
+        self.last_ask += 1;
+        self.asked.insert(self.last_ask, Asker::Switch(reply));
+        self.last_ask
     }
 
     /// Nothing new begins, and what only reads is dropped; webhooks under way are waited for.
@@ -399,12 +456,36 @@ impl Driver {
     }
 }
 
-fn told(reply: Reply) -> TriggerReply {
-    match reply {
-        Reply::Begun(run) => TriggerReply::Accepted { run: run.to_string() },
-        Reply::UnknownPipeline => TriggerReply::UnknownPipeline,
-        Reply::Active => TriggerReply::Active,
-        Reply::NotSaved => TriggerReply::StoreUnavailable,
-        Reply::DryRun => TriggerReply::DryRun,
+/// Who waits for an answer of the engine's.
+enum Asker {
+    /// For a run.
+    Trigger(oneshot::Sender<TriggerReply>),
+    /// For pipelines to be paused or resumed.
+    Switch(oneshot::Sender<SwitchReply>),
+}
+
+impl Asker {
+    /// Whoever asked may have gone; what was asked for holds all the same.
+    fn tell(self, reply: Reply) {
+        match self {
+            Self::Trigger(waits) => {
+                let _ = waits.send(match reply {
+                    Reply::Begun(run) => TriggerReply::Accepted { run: run.to_string() },
+                    Reply::UnknownPipeline(_) => TriggerReply::UnknownPipeline,
+                    Reply::Active => TriggerReply::Active,
+                    Reply::NotSaved | Reply::Switched(_) => TriggerReply::StoreUnavailable,
+                    Reply::DryRun => TriggerReply::DryRun,
+                });
+            }
+            Self::Switch(waits) => {
+                let _ = waits.send(match reply {
+                    Reply::Switched(names) => SwitchReply::Done {
+                        pipelines: names.iter().map(ToString::to_string).collect(),
+                    },
+                    Reply::UnknownPipeline(name) => SwitchReply::UnknownPipeline(name),
+                    _ => SwitchReply::StoreUnavailable,
+                });
+            }
+        }
     }
 }

@@ -17,6 +17,12 @@ pub(super) fn tell(fact: &Fact) {
         Fact::Next { pipeline, at } => {
             debug!(%pipeline, next = at.map(tracing::field::display), "next due time");
         }
+        Fact::Maintenance { pipeline, inside: true } => {
+            info!(%pipeline, "maintenance begins: nothing is triggered until it ends");
+        }
+        Fact::Maintenance { pipeline, inside: false } => {
+            info!(%pipeline, "maintenance is over");
+        }
         Fact::Waiting(_) => {}
     }
 }
@@ -25,6 +31,16 @@ pub(super) fn tell(fact: &Fact) {
 pub(super) fn withheld(pipeline: &PipelineName, due: Option<Wall>) {
     let due = due.map(tracing::field::display);
     info!(%pipeline, due, "dry run: would have triggered");
+}
+
+/// Logs that a pipeline is not triggered because the clock was once ahead.
+pub(super) fn silenced(pipeline: &PipelineName, until: Wall) {
+    warn!(
+        %pipeline,
+        %until,
+        "the clock was once ahead of now: due times up to then count as dealt with, so nothing is \
+         triggered until then; to go on at once, give the pipeline another name"
+    );
 }
 
 fn tell_run(run: &Run, change: Change) {
@@ -55,6 +71,7 @@ fn tell_run(run: &Run, change: Change) {
             let reason = run.reason.map(tracing::field::display);
             warn!(%pipeline, run = %id, event, outcome = %run.outcome, reason, detail, "trigger failed");
         }
+        Change::Settled => info!(%pipeline, run = %id, "it is not tried again"),
         Change::Finished => {
             let result = run.result.map(tracing::field::display);
             let status = run.status.map(tracing::field::display);

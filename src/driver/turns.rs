@@ -45,8 +45,7 @@ impl Turn {
 
     /// Whether any of it needs the store.
     fn is_saved(&self) -> bool {
-        let derived = |fact: &Fact| matches!(fact, Fact::Waiting(_) | Fact::Next { .. });
-        !self.facts.iter().all(derived)
+        !self.facts.iter().all(Fact::is_derived)
     }
 
     /// Adds a fact. However long a failing store lets them gather, there is no more than what the runs
@@ -90,8 +89,8 @@ impl Turn {
         match effect {
             Effect::Fact(fact) => self.note(fact),
             Effect::SendTrigger(send) => self.sends.push(send),
-            // Of the answers, only that a run is begun depends on what is on disk.
-            Effect::Reply { request, reply: reply @ Reply::Begun(_) } => {
+            // Of the answers, these two depend on what is on disk.
+            Effect::Reply { request, reply: reply @ (Reply::Begun(_) | Reply::Switched(_)) } => {
                 self.replies.push((request, reply));
             }
             Effect::Reply { .. }
@@ -99,7 +98,8 @@ impl Turn {
             | Effect::ReadExecution(_)
             | Effect::SearchExecutions(_)
             | Effect::UnknownWord { .. }
-            | Effect::Withheld { .. } => return Some(effect),
+            | Effect::Withheld { .. }
+            | Effect::Silenced { .. } => return Some(effect),
         }
         None
     }
@@ -111,6 +111,7 @@ enum Kind {
     Missed(PipelineName, MissedReason),
     Waiting,
     Next(PipelineName),
+    Maintenance(PipelineName),
 }
 
 impl Kind {
@@ -119,6 +120,7 @@ impl Kind {
             Fact::Missed { pipeline, reason, .. } => Some(Self::Missed(pipeline.clone(), *reason)),
             Fact::Waiting(_) => Some(Self::Waiting),
             Fact::Next { pipeline, .. } => Some(Self::Next(pipeline.clone())),
+            Fact::Maintenance { pipeline, .. } => Some(Self::Maintenance(pipeline.clone())),
             Fact::Run { .. } | Fact::Loaded(_) => None,
         }
     }
@@ -346,7 +348,7 @@ mod tests {
     #[test]
     fn a_refusal_waits_for_nothing() {
         let mut turns = Turns::default();
-        for reply in [Reply::UnknownPipeline, Reply::Active, Reply::NotSaved] {
+        for reply in [Reply::UnknownPipeline(String::new()), Reply::Active, Reply::NotSaved] {
             let effect = Effect::Reply { request: 1, reply };
             assert!(turns.gathering().add(effect).is_some());
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Account;
 use crate::limiter::{Limiter, Ticket};
-use crate::model::{DetailsVersion, Mono, PipelineName, RunId, Wall};
+use crate::model::{DetailsVersion, Mono, PipelineName, RunId, Wall, WebhookVersion};
 
 /// Calls that may be under way at once: enough for a fast Harness, and a bound on sockets for one
 /// that hangs.
@@ -21,8 +21,20 @@ const FAILURES_TO_BE_DOWN: u32 = 3;
 pub(super) enum Job {
     /// A due time of this pipeline.
     Due(PipelineName),
+    /// Another attempt at a due time of this pipeline.
+    Retry(PipelineName),
     /// A run that is saved: asked for by hand.
     Run(RunId),
+}
+
+/// A look that is due. Where calls are scarce, those go first that have waited longest compared with
+/// the gap that was to be: their runs are the likeliest to have ended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Look {
+    /// When it will have waited for as long as the gap was.
+    by: Mono,
+    since: Mono,
+    run: RunId,
 }
 
 /// What goes next.
@@ -30,19 +42,43 @@ pub(super) enum Job {
 pub(super) enum Go {
     /// A due time of this pipeline.
     Begin(PipelineName, Wall),
+    /// Another attempt at a due time of this pipeline.
+    Retry(PipelineName),
     /// The webhook of a run that is saved.
     Send(RunId),
     /// A look at a run.
     Read(RunId),
 }
 
-/// Which detail endpoint to read.
+/// Which of two ways of the same call a Harness knows.
 #[derive(Clone, Copy, Debug)]
-enum Details {
-    /// One that has answered well.
-    Known(DetailsVersion),
-    /// None has yet; this one is next.
-    Trying(DetailsVersion),
+pub(super) enum Way<V> {
+    /// The one that has been answered well: it stays so, whatever single calls come to.
+    Known(V),
+    /// Neither has been yet; this one is next.
+    Trying(V),
+}
+
+impl<V: Copy + PartialEq> Way<V> {
+    /// The one to take.
+    pub(super) fn next(self) -> V {
+        match self {
+            Self::Known(version) | Self::Trying(version) => version,
+        }
+    }
+
+    /// A call has been answered as Harness does.
+    pub(super) fn works(&mut self, version: V) {
+        *self = Self::Known(version);
+    }
+
+    /// A call has been answered as one that Harness does not have, or in no way we know. As long as
+    /// neither has ever worked, the other one is next.
+    pub(super) fn fails(&mut self, version: V, other: V) {
+        if matches!(*self, Self::Trying(tried) if tried == version) {
+            *self = Self::Trying(other);
+        }
+    }
 }
 
 /// See the module's documentation.
@@ -54,19 +90,19 @@ pub(super) struct AccountState {
     pub(super) fresh: BTreeSet<(Wall, Mono, Job)>,
     /// Runs that were sent, certainly in vain, and may be sent again now.
     pub(super) resends: BTreeSet<(Mono, RunId)>,
-    /// Runs to be looked at, since when.
-    pub(super) reads: BTreeSet<(Mono, RunId)>,
+    reads: BTreeSet<Look>,
     /// Runs that have been sent and are not over.
     pub(super) sent: HashSet<RunId>,
     /// When webhooks were sent within the last minute.
     sent_recently: VecDeque<Mono>,
     pub(super) under_way: usize,
     pub(super) skew: Option<i64>,
-    /// Whether this Harness knows v2 of the webhook and not v1, under `webhook: auto`.
-    pub(super) prefers_v2: bool,
     /// Whether this Harness lists executions by their trigger, as far as is known.
     pub(super) filters_by_trigger: bool,
-    details: Details,
+    /// Where webhooks are sent under `webhook: auto`: v1 or v2.
+    pub(super) webhook: Way<WebhookVersion>,
+    /// At which endpoint events are read.
+    pub(super) details: Way<DetailsVersion>,
     up: Option<bool>,
     failures: u32,
 }
@@ -84,9 +120,9 @@ impl AccountState {
             sent_recently: VecDeque::new(),
             under_way: 0,
             skew: None,
-            prefers_v2: false,
             filters_by_trigger: true,
-            details: Details::Trying(DetailsVersion::V2),
+            webhook: Way::Trying(WebhookVersion::V1),
+            details: Way::Trying(DetailsVersion::V2),
             up: None,
             failures: 0,
         }
@@ -95,6 +131,19 @@ impl AccountState {
     /// Whether calls can be made that take a key.
     pub(super) fn has_key(&self) -> bool {
         self.config.api_key.is_some()
+    }
+
+    /// Goes on with what the config says of it now.
+    pub(super) fn reconfigure(&mut self, config: Arc<Account>) {
+        self.limiter.set_limit(config.requests_per_minute);
+        if self.config.url != config.url {
+            // It may be another Harness.
+            self.filters_by_trigger = true;
+            self.webhook = Way::Trying(WebhookVersion::V1);
+            self.details = Way::Trying(DetailsVersion::V2);
+            (self.up, self.failures, self.skew) = (None, 0, None);
+        }
+        self.config = config;
     }
 
     /// When the first of the waiting calls may go. `None` where none waits, or where what they
@@ -117,6 +166,11 @@ impl AccountState {
         let Some(index) = over else { return Some(now) };
         let minute = Duration::from_mins(1);
         Some(self.sent_recently.get(index).map_or(now, |sent| sent.after(minute)).max(now))
+    }
+
+    /// A look at a run is due since then, after a gap.
+    pub(super) fn want_look(&mut self, run: RunId, since: Mono, gap: Duration) {
+        self.reads.insert(Look { by: since.after(gap), since, run });
     }
 
     /// Counts a call that goes now.
@@ -153,33 +207,11 @@ impl AccountState {
             let (due, since, job) = self.fresh.pop_first()?;
             return Some(match job {
                 Job::Due(name) => (since, Go::Begin(name, due)),
+                Job::Retry(name) => (since, Go::Retry(name)),
                 Job::Run(run) => (since, Go::Send(run)),
             });
         }
-        self.reads.pop_first().map(|(since, run)| (since, Go::Read(run)))
-    }
-
-    /// Which detail endpoint to read next.
-    pub(super) fn details_version(&self) -> DetailsVersion {
-        match self.details {
-            Details::Known(version) | Details::Trying(version) => version,
-        }
-    }
-
-    /// An endpoint has answered as Harness does.
-    pub(super) fn details_work(&mut self, version: DetailsVersion) {
-        self.details = Details::Known(version);
-    }
-
-    /// An endpoint has answered as one that Harness does not have, or in no way we know. As long
-    /// as neither has ever worked, the other one is next.
-    pub(super) fn details_fail(&mut self, version: DetailsVersion) {
-        if matches!(self.details, Details::Trying(tried) if tried == version) {
-            self.details = Details::Trying(match version {
-                DetailsVersion::V1 => DetailsVersion::V2,
-                DetailsVersion::V2 => DetailsVersion::V1,
-            });
-        }
+        self.reads.pop_first().map(|look| (look.since, Go::Read(look.run)))
     }
 
     /// What a call says about whether Harness is up: 0 after three calls in a row without an

@@ -180,7 +180,14 @@ impl Engine {
     pub(super) fn search_ends(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get(id) else { return };
         // A call under way decides when it is answered.
-        if active.run.phase == Phase::Unconfirmed && active.call.is_none() {
+        if active.run.phase != Phase::Unconfirmed || active.call.is_some() {
+            return;
+        }
+        let over = active.search_over();
+        if over > now.mono {
+            // An edit of the config has put the deadline off.
+            self.timers.insert((over, Timer::SearchEnds(id.clone())));
+        } else {
             self.not_found(id, now);
         }
     }
@@ -196,6 +203,10 @@ impl Engine {
         let Some((account, target, _)) = self.runs.get(id).and_then(|a| a.sought(now)) else {
             return;
         };
+        if !self.accounts.get(&account).is_some_and(AccountState::has_key) {
+            // An edit of the config has taken the key away.
+            return self.not_found(id, now);
+        }
         let all = self.sought_with(&account, &target, now);
         let from = all.iter().map(|sought| sought.from).min().unwrap_or(now.wall);
         let until = all.iter().map(|sought| sought.until).max().unwrap_or(now.wall);

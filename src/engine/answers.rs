@@ -64,6 +64,7 @@ impl Engine {
         self.settle_call(id, ticket, &answered, retry_after, now);
         match answered.answer {
             TriggerAnswer::Accepted(event) => {
+                self.webhook_works(id);
                 let Some(active) = self.runs.get_mut(id) else { return };
                 active.accepted_at = now.mono;
                 let change = run::accepted(&mut active.run, event, now);
@@ -95,6 +96,14 @@ impl Engine {
         }
     }
 
+    fn webhook_works(&mut self, id: &RunId) {
+        let Some(active) = self.runs.get(id) else { return };
+        let auto = active.config.as_ref().is_some_and(|c| matches!(c.webhook, Webhook::Auto));
+        if let Some(account) = self.accounts.get_mut(&active.run.account).filter(|_| auto) {
+            account.webhook.works(active.version);
+        }
+    }
+
     /// Whether v2 is worth a try for this run: under `webhook: auto`, where it was sent to v1.
     fn turn_to_v2(&mut self, id: &RunId) -> bool {
         let Some(active) = self.runs.get_mut(id) else { return false };
@@ -102,9 +111,13 @@ impl Engine {
             return false;
         }
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return false };
-        // Where v2 is not known either, the next run begins with v1 again.
-        account.prefers_v2 = active.version == WebhookVersion::V1;
-        account.prefers_v2
+        if active.version != WebhookVersion::V1 {
+            // Where v2 is not known either, the next run begins with v1 again.
+            account.webhook.fails(WebhookVersion::V2, WebhookVersion::V1);
+            return false;
+        }
+        account.webhook.fails(WebhookVersion::V1, WebhookVersion::V2);
+        account.webhook.next() == WebhookVersion::V2
     }
 
     /// A call is over: what it means for the account.
@@ -226,7 +239,7 @@ impl Engine {
     fn details_work(&mut self, id: &RunId, version: DetailsVersion) {
         let Some(active) = self.runs.get(id) else { return };
         if let Some(account) = self.accounts.get_mut(&active.run.account) {
-            account.details_work(version);
+            account.details.works(version);
         }
     }
 
@@ -234,8 +247,12 @@ impl Engine {
     fn details_fail(&mut self, id: &RunId, version: DetailsVersion) -> bool {
         let Some(active) = self.runs.get(id) else { return false };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return false };
-        account.details_fail(version);
-        version == DetailsVersion::V2 && account.details_version() == DetailsVersion::V1
+        let other = match version {
+            DetailsVersion::V1 => DetailsVersion::V2,
+            DetailsVersion::V2 => DetailsVersion::V1,
+        };
+        account.details.fails(version, other);
+        version == DetailsVersion::V2 && account.details.next() == DetailsVersion::V1
     }
 
     pub(super) fn read_at_once(&mut self, id: &RunId, now: Now) {
@@ -254,8 +271,10 @@ impl Engine {
         let Some(active) = self.runs.get_mut(id) else { return };
         let start = active.run.start.map(|start| now.mono_of(start));
         active.started_at = active.started_at.or(start);
-        if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
-            pipeline.memory.note(active.run.duration);
+        if let (Some(took), Some(pipeline)) =
+            (active.run.duration, self.pipelines.get_mut(&active.run.pipeline))
+        {
+            pipeline.memory.note([took]);
         }
         for (change, run) in reading.changes {
             self.record(change, run, None);
@@ -284,9 +303,13 @@ impl Engine {
         if look.throttled {
             return self.read_at_once(id, now);
         }
-        let mut at = now.mono.after(self.gap(active, now));
+        let gap = self.gap(active, now);
+        let mut at = now.mono.after(gap);
         if deadline > now.mono {
             at = at.min(deadline);
+        }
+        if let Some(active) = self.runs.get_mut(id) {
+            active.gap = gap;
         }
         self.timers.insert((at, Timer::Read(id.clone())));
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::account::{AccountState, Go, Job};
 use super::adoption::{Search, target_of};
-use super::{Active, Effect, Engine, ReadEvent, Rules, SendTrigger, Timer};
-use crate::config::{Pipeline, Webhook};
+use super::{Active, Effect, Engine, PipelineState, ReadEvent, Rules, SendTrigger, Timer};
+use crate::config::Webhook;
 use crate::limiter::Ticket;
 use crate::model::{
     AccountName, Change, DetailsVersion, MissedReason, Mono, Now, Origin, Outcome, Phase,
@@ -36,6 +36,7 @@ impl Engine {
                 let waited = now.mono.since(since);
                 match go {
                     Go::Begin(name, due) => self.begin(&name, due, waited, now),
+                    Go::Retry(name) => self.begin_retry(&name, waited, now),
                     Go::Send(run) => self.send(&run, waited, now),
                     Go::Read(run) => self.look(&run, waited, now),
                 }
@@ -50,7 +51,7 @@ impl Engine {
             return;
         }
         let config = pipeline.config.clone();
-        if due.after(config.start_deadline) < now.wall {
+        if pipeline.send_by(due) < now.wall || pipeline.calendar.is_maintenance(now.wall) {
             return self.missed(name, MissedReason::Late, 1, due);
         }
         let id = RunId::of_slot(&config.name, due, 1);
@@ -59,8 +60,9 @@ impl Engine {
             due: Some(due),
             ..Run::new(id.clone(), config.name.clone(), config.account.clone(), now.wall)
         };
+        let active = Active::of(run, Some(pipeline), now);
         pipeline.active.insert(id.clone());
-        self.runs.insert(id.clone(), Active::of(run, Some(config), now));
+        self.runs.insert(id.clone(), active);
         self.dispatch(&id, Change::Begun, waited, now);
     }
 
@@ -69,7 +71,7 @@ impl Engine {
         self.dispatch(id, Change::Sending, waited, now);
     }
 
-    fn dispatch(&mut self, id: &RunId, change: Change, waited: Duration, now: Now) {
+    pub(super) fn dispatch(&mut self, id: &RunId, change: Change, waited: Duration, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
         if active.call.is_some() || !matches!(active.run.phase, Phase::Due | Phase::Waiting) {
             return;
@@ -91,15 +93,16 @@ impl Engine {
         active.version = match &config.webhook {
             Webhook::Token(_) => WebhookVersion::V3,
             Webhook::Fixed(version) | Webhook::Url { version, .. } => *version,
-            Webhook::Auto if account.prefers_v2 => WebhookVersion::V2,
-            Webhook::Auto => WebhookVersion::V1,
+            Webhook::Auto => account.webhook.next(),
         };
         let version = active.version;
         let run = Arc::new(active.run.clone());
-        let due = run.due.filter(|_| change == Change::Begun);
         let payload = run.payload.clone().unwrap_or_else(|| config.payload.clone());
-        let mark = self.pipelines.get(&config.name).map(super::PipelineState::mark);
-        self.record(change, run, mark.filter(|_| change == Change::Begun));
+        let pipeline = self.pipelines.get(&config.name).filter(|_| change == Change::Begun);
+        let mark = pipeline.map(PipelineState::mark);
+        let fires = |due| pipeline.map(|pipeline| pipeline.calendar.fires(due));
+        let due = run.due.filter(|_| run.origin == Origin::Schedule).and_then(fires);
+        self.record(change, run, mark);
         self.effects.push(Effect::SendTrigger(SendTrigger {
             run: id.clone(),
             pipeline: config,
@@ -123,7 +126,7 @@ impl Engine {
         }
         let Some(event) = active.run.event.clone() else { return };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
-        let version = account.details_version();
+        let version = account.details.next();
         active.call = Some(Call::Read(account.take(now.mono), version));
         self.effects.push(Effect::ReadEvent(ReadEvent {
             run: id.clone(),
@@ -137,9 +140,12 @@ impl Engine {
     /// The saving of a run's beginning failed, so it was not sent and has not begun.
     pub(super) fn never_begun(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.take_back(id, now) else { return };
-        let (name, due) = (active.run.pipeline.clone(), active.run.due);
+        let (name, due, retries) =
+            (active.run.pipeline.clone(), active.run.due, active.retries.clone());
         self.retire(id);
-        if let Some(due) = due {
+        if let Some(last) = retries {
+            self.settle(&last);
+        } else if let Some(due) = due {
             self.missed(&name, MissedReason::StoreUnavailable, 1, due);
         }
     }
@@ -180,8 +186,9 @@ impl Engine {
             let Some((at, timer)) = self.timers.pop_first() else { return };
             match timer {
                 Timer::Read(run) => {
+                    let gap = self.runs.get(&run).map_or(Duration::ZERO, |active| active.gap);
                     if let Some(account) = self.account_of(&run) {
-                        account.reads.insert((at, run));
+                        account.want_look(run, at, gap);
                     }
                 }
                 Timer::Resend(run) => {
@@ -204,11 +211,10 @@ impl Engine {
 
 impl Active {
     /// A run with its clocks set by its record.
-    pub(super) fn of(run: Run, config: Option<Arc<Pipeline>>, now: Now) -> Self {
+    pub(super) fn of(run: Run, pipeline: Option<&PipelineState>, now: Now) -> Self {
+        let config = pipeline.map(|pipeline| pipeline.config.clone());
         let anchor = |wall: Option<Wall>| wall.map_or(now.mono, |wall| now.mono_of(wall));
-        let deadline = config
-            .as_ref()
-            .map_or(now.wall, |config| run.due.unwrap_or(run.begun).after(config.start_deadline));
+        let deadline = pipeline.map_or(now.wall, |pipeline| pipeline.start_by(&run));
         Self {
             sent_at: anchor(run.sent),
             accepted_at: anchor(run.accepted.or(run.sent)),
@@ -219,9 +225,11 @@ impl Active {
             config,
             version: WebhookVersion::V1,
             attempts: 0,
+            gap: Duration::ZERO,
             call: None,
             search: Search::default(),
             by_execution: false,
+            retries: None,
         }
     }
 

@@ -13,9 +13,12 @@ mod adoption;
 mod answers;
 mod by_execution;
 mod calls;
+mod configure;
 mod due;
 mod matching;
+mod pause;
 mod restore;
+mod retry;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,8 +35,8 @@ use crate::config::{
 };
 use crate::model::{
     AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
-    ExecutionId, ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, Target,
-    TriggerAnswer, Wall, WebhookVersion,
+    ExecutionId, ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, StoredPipeline,
+    Target, TriggerAnswer, Wall, WebhookVersion,
 };
 use crate::run::UnknownWord;
 
@@ -79,6 +82,22 @@ pub enum Input {
         /// Makes the run's id unique.
         random: u64,
     },
+    /// Somebody wants these pipelines left alone at their due times, or all where none is named.
+    Pause {
+        /// To find the one who asked.
+        request: u64,
+        /// Their names, as they were asked for.
+        pipelines: Vec<String>,
+    },
+    /// Somebody wants these pipelines taken up again, or all where none is named.
+    Resume {
+        /// To find the one who asked.
+        request: u64,
+        /// Their names, as they were asked for.
+        pipelines: Vec<String>,
+    },
+    /// This is the config from now on.
+    Configured(Arc<Config>),
     /// What was to be saved before these webhooks and answers could not be. They did not happen.
     NotSaved {
         /// Runs whose beginning was not saved.
@@ -122,6 +141,13 @@ pub enum Effect {
         /// For which due time; none for a run that an earlier life left to be sent.
         due: Option<Wall>,
     },
+    /// The wall clock was once ahead of now, and until it is there again nothing is due.
+    Silenced {
+        /// The pipeline that is not triggered.
+        pipeline: PipelineName,
+        /// Up to when its due times count as dealt with.
+        until: Wall,
+    },
     /// A word of Harness' that is not in our tables was met.
     UnknownWord {
         /// In which run.
@@ -144,7 +170,7 @@ pub struct SendTrigger {
     pub payload: Arc<str>,
     /// How long it waited for the limiter.
     pub waited: Duration,
-    /// The due time, at the first attempt to send.
+    /// When the due time fired, at the first attempt to send.
     pub due: Option<Wall>,
 }
 
@@ -183,8 +209,10 @@ pub struct ReadExecution {
 pub enum Reply {
     /// It is saved and will be sent.
     Begun(RunId),
-    /// There is no such pipeline.
-    UnknownPipeline,
+    /// These are now as they were asked to be, whatever they were before.
+    Switched(Vec<PipelineName>),
+    /// There is no pipeline of this name, and nothing has changed.
+    UnknownPipeline(String),
     /// An older run is active or waiting, and the pipeline forbids a second.
     Active,
     /// It could not be saved.
@@ -225,12 +253,16 @@ struct Active {
     version: WebhookVersion,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
+    /// How long the next look was to wait.
+    gap: Duration,
     /// The call under way, if any.
     call: Option<calls::Call>,
     /// How far the looking for its execution has come, where its fate is unknown.
     search: Search,
     /// Whether Harness has forgotten its event, so that it is followed by its execution.
     by_execution: bool,
+    /// The attempt at the same due time that went wrong before it.
+    retries: Option<Arc<Run>>,
 }
 
 /// How a run is followed: its pipeline's word, or the defaults where that is gone.
@@ -260,12 +292,19 @@ impl Rules {
 pub struct Engine {
     accounts: BTreeMap<AccountName, AccountState>,
     pipelines: BTreeMap<PipelineName, PipelineState>,
+    /// What the store knows of pipelines that are not in the config.
+    removed: BTreeMap<PipelineName, StoredPipeline>,
+    /// Open runs of accounts that are not in the config: there is no one to ask.
+    orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
     /// What runs have had that are over.
     claims: Claims,
     timers: BTreeSet<(Mono, Timer)>,
-    /// The next due time of each pipeline that has one.
-    due: BTreeSet<(Wall, PipelineName)>,
+    /// When the wall clock next calls for each pipeline.
+    agenda: BTreeSet<(Wall, PipelineName)>,
+    /// What the wall clock showed last.
+    seen: Wall,
+    seed: u64,
     effects: Vec<Effect>,
     waiting_told: Option<u64>,
     store_writable: bool,
@@ -286,10 +325,14 @@ impl Engine {
         Self {
             accounts: config.accounts.iter().map(account).collect(),
             pipelines: config.pipelines.iter().map(pipeline).collect(),
+            removed: BTreeMap::new(),
+            orphans: Vec::new(),
             runs: HashMap::new(),
             claims: Claims::default(),
             timers: BTreeSet::new(),
-            due: BTreeSet::new(),
+            agenda: BTreeSet::new(),
+            seen: Wall::default(),
+            seed,
             effects: Vec::new(),
             waiting_told: None,
             store_writable: true,
@@ -317,6 +360,15 @@ impl Engine {
                 let reply = self.asked(&pipeline, payload, random, now);
                 self.effects.push(Effect::Reply { request, reply });
             }
+            Input::Pause { request, pipelines } => {
+                let reply = self.pause(&pipelines, now);
+                self.effects.push(Effect::Reply { request, reply });
+            }
+            Input::Resume { request, pipelines } => {
+                let reply = self.resume(&pipelines, now);
+                self.effects.push(Effect::Reply { request, reply });
+            }
+            Input::Configured(config) => self.configured(&config, now),
             Input::NotSaved { begun, sending } => {
                 for run in &begun {
                     self.never_begun(run, now);
@@ -366,7 +418,7 @@ impl Engine {
         if self.stopping {
             return timer;
         }
-        let due = self.due.first().map(|(due, _)| now.mono_at(*due));
+        let due = self.agenda.first().map(|(due, _)| now.mono_at(*due));
         let calls = self.accounts.values().filter(|_| self.store_writable);
         let call = calls.filter_map(|account| account.next_call_at(now.mono)).min();
         [timer, due, call].into_iter().flatten().min()
@@ -385,12 +437,22 @@ impl Engine {
         self.accounts.get(account).and_then(AccountState::up)
     }
 
+    /// Whether there are runs of an account to be followed, or the config has it.
+    #[must_use]
+    pub fn follows(&self, account: &AccountName) -> bool {
+        self.accounts.contains_key(account)
+    }
+
     /// The records of the runs that are not over, in no particular order.
     pub fn active_runs(&self) -> impl Iterator<Item = &Run> {
         self.runs.values().map(|active| &active.run)
     }
 
     fn record(&mut self, change: Change, run: Arc<Run>, mark: Option<Mark>) {
+        let run = match change {
+            Change::TriggerFailed | Change::Finished => self.with_retry(run),
+            _ => run,
+        };
         self.effects.push(Effect::Fact(Fact::Run { run, change, mark }));
     }
 

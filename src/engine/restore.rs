@@ -5,46 +5,79 @@
 //! Every other open run goes on where it was. Of the due times that nobody was there for, the
 //! newest is sent if it is still within `start_deadline`; the others are missed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::account::Job;
+use super::due::by_itself;
+use super::retry::Retrying;
 use super::{Active, Effect, Engine, Timer};
+use crate::calendar::Calendar;
 use crate::model::{
     Fact, Mark, MissedReason, Now, Phase, PipelineName, Reason, Restored, Run, StoredPipeline, Wall,
 };
-use crate::schedule::Schedule;
 
 impl Engine {
     /// Takes up what a store holds. To be called once, before anything else.
     pub fn restore(&mut self, restored: &Restored, now: Now) {
+        self.seen = now.wall;
+        self.follow_up(restored, now);
         for run in &restored.runs {
             if run.is_active() {
                 self.take_up(run, now);
             } else {
-                let config = self.pipelines.get(&run.pipeline).map(|p| p.config.clone());
-                self.remember(&Active::of(Run::clone(run), config, now));
+                let pipeline = self.pipelines.get(&run.pipeline);
+                self.remember(&Active::of(Run::clone(run), pipeline, now));
             }
         }
         let stored: HashMap<_, _> = restored.pipelines.iter().map(|row| (&row.name, row)).collect();
+        let retries = retries(&restored.runs);
         let names: Vec<PipelineName> = self.pipelines.keys().cloned().collect();
         for name in names {
+            if let Some(pipeline) = self.pipelines.get_mut(&name) {
+                pipeline.retry = retries.get(&name).map(|run| Retrying::after(Arc::clone(run)));
+            }
             self.catch_up(&name, stored.get(&name).copied(), now);
-            self.await_next(&name);
+            self.notice(&name, now);
+            self.await_next(&name, now);
+            self.warn_if_silenced(&name, now);
+        }
+        for (name, run) in retries {
+            if !self.pipelines.contains_key(name) {
+                self.settle(run);
+            }
         }
         self.forget_removed(restored, now);
     }
 
-    fn take_up(&mut self, run: &Arc<Run>, now: Now) {
-        let config = self.pipelines.get(&run.pipeline).map(|pipeline| pipeline.config.clone());
+    /// The limits, and what was learned, go on from one life to the next.
+    fn follow_up(&mut self, restored: &Restored, now: Now) {
+        if restored.pipelines.is_empty() {
+            return;
+        }
+        for account in self.accounts.values_mut() {
+            account.limiter.take_over(now.mono);
+        }
+        for durations in &restored.durations {
+            if let Some(pipeline) = self.pipelines.get_mut(&durations.pipeline) {
+                pipeline.memory.note(durations.finished.iter().copied());
+            }
+        }
+    }
+
+    /// Goes on with an open run where it stands.
+    pub(super) fn take_up(&mut self, run: &Arc<Run>, now: Now) {
+        let pipeline = self.pipelines.get(&run.pipeline);
+        if !self.accounts.contains_key(&run.account) && pipeline.is_none() {
+            return self.orphans.push(run.clone());
+        }
         let mut run = Run::clone(run);
-        if !self.accounts.contains_key(&run.account) {
-            // Without an account there is no one to ask. The run stays open in the store.
-            let Some(config) = &config else { return };
-            run.account = config.account.clone();
+        if let Some(pipeline) = pipeline.filter(|_| !self.accounts.contains_key(&run.account)) {
+            run.account = pipeline.config.account.clone();
         }
         let id = run.id.clone();
-        let active = Active::of(run, config, now);
+        let active = Active::of(run, pipeline, now);
         if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
             pipeline.active.insert(id.clone());
         }
@@ -54,7 +87,10 @@ impl Engine {
         match phase {
             Phase::Due => account.fresh.insert((begun, now.mono, Job::Run(id.clone()))),
             Phase::Waiting => account.resends.insert((now.mono, id.clone())),
-            Phase::Accepted | Phase::Executing => account.reads.insert((now.mono, id.clone())),
+            Phase::Accepted | Phase::Executing => {
+                account.want_look(id.clone(), now.mono, Duration::ZERO);
+                true
+            }
             Phase::Sending | Phase::Unconfirmed | Phase::Ended => false,
         };
         if phase != Phase::Due {
@@ -74,46 +110,52 @@ impl Engine {
     }
 
     /// Settles the due times between a past life and now.
-    fn catch_up(&mut self, name: &PipelineName, stored: Option<&StoredPipeline>, now: Now) {
+    pub(super) fn catch_up(
+        &mut self,
+        name: &PipelineName,
+        stored: Option<&StoredPipeline>,
+        now: Now,
+    ) {
         let Some(pipeline) = self.pipelines.get_mut(name) else { return };
-        let schedule =
-            pipeline.config.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
-        let paused = pipeline.config.paused || self.dry_run;
-        // The due times count, not how they are written.
-        let same = stored.filter(|stored| stored.schedule.parse().ok() == pipeline.config.schedule);
+        pipeline.held = stored.is_some_and(|stored| stored.held);
+        let paused = pipeline.is_paused() || self.dry_run;
+        let was_paused = stored.is_some_and(|stored| stored.paused || stored.held);
+        let same =
+            stored.filter(|stored| Calendar::read(name, &stored.schedule) == pipeline.calendar);
         match (stored, same) {
             // It went on as it was, and is to go on: the one case in which a due time may be sent.
-            (_, Some(stored)) if !stored.paused && !paused => {
+            (_, Some(stored)) if !was_paused && !paused => {
                 pipeline.handled_until = stored.mark.handled_until;
+                pipeline.since = stored.since;
                 return self.send_newest(name, &stored.mark, now);
             }
             // It ran until the last life ended, by a schedule that may have been another.
-            (Some(stored), _) if !stored.paused => self.miss_all(name, stored, now),
+            (Some(stored), _) if !was_paused => self.miss_all(name, stored, now),
             // Never heard of, or paused: there was no due time.
             _ => {}
+        }
+        self.drop_retry(name);
+        if paused {
+            self.give_up_unsent(name, by_itself, now);
         }
         let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         // The clock may have been set back: what was handled once stays handled.
         let handled = stored.map_or(pipeline.handled_until, |stored| stored.mark.handled_until);
         pipeline.handled_until = handled.max(now.wall);
-        let since = same.filter(|stored| !stored.paused || paused).map(|stored| stored.since);
-        self.effects.push(Effect::Fact(Fact::Loaded(StoredPipeline {
-            name: name.clone(),
-            schedule,
-            paused,
-            held: false,
-            since: since.unwrap_or(now.wall),
-            mark: pipeline.mark(),
-        })));
+        let since = same.filter(|_| !was_paused || paused).map(|stored| stored.since);
+        pipeline.since = since.unwrap_or(now.wall);
+        self.tell_row(name);
     }
 
     fn send_newest(&mut self, name: &PipelineName, mark: &Mark, now: Now) {
-        let Some(due_times) = self.pipelines.get(name).and_then(|p| p.due_times.clone()) else {
-            return;
-        };
-        let since = due_times.count_between(mark.handled_until, now.wall);
+        let Some(pipeline) = self.pipelines.get(name) else { return };
+        let calendar = &pipeline.calendar;
+        let newest = calendar.newest_fired(mark.handled_until, now.wall);
+        let since = newest.map_or(0, |due| calendar.count_between(mark.handled_until, due));
         let count = since.saturating_add(mark.owed.len() as u64);
-        let newest = due_times.last_at_or_before(now.wall).filter(|_| since > 0);
+        if since > 0 {
+            self.drop_retry(name);
+        }
         let Some(newest) = newest.or(mark.owed.iter().max().copied()) else { return };
         self.take_due(name, newest, MissedReason::ExporterDown, now);
         self.missed(name, MissedReason::ExporterDown, count.saturating_sub(1), newest);
@@ -128,28 +170,44 @@ impl Engine {
     /// Pipelines that are no longer in the config: should one come back, nothing is caught up.
     fn forget_removed(&mut self, restored: &Restored, now: Now) {
         for stored in &restored.pipelines {
-            if self.pipelines.contains_key(&stored.name) || stored.paused {
+            if self.pipelines.contains_key(&stored.name) {
+                continue;
+            }
+            if stored.paused {
+                self.removed.insert(stored.name.clone(), stored.clone());
                 continue;
             }
             let handled_until = stored.mark.handled_until.max(now.wall);
             let mark = Mark { handled_until, owed: Vec::new() };
             let (pipeline, count) = (stored.name.clone(), overdue(stored, now.wall));
-            if count > 0 {
+            if count > 0 && !stored.held {
                 let (reason, latest) = (MissedReason::ExporterDown, handled_until);
                 let missed = Fact::Missed { pipeline, reason, count, latest, mark: mark.clone() };
                 self.effects.push(Effect::Fact(missed));
             }
             let removed = StoredPipeline { paused: true, mark, ..stored.clone() };
+            self.removed.insert(stored.name.clone(), removed.clone());
             self.effects.push(Effect::Fact(Fact::Loaded(removed)));
         }
     }
 }
 
-/// How many due times a past life left behind, by the schedule it had.
+/// The due times that were to be tried again, by pipeline: of each, the last attempt at the newest.
+fn retries(runs: &[Arc<Run>]) -> BTreeMap<&PipelineName, &Arc<Run>> {
+    let mut last: BTreeMap<&PipelineName, &Arc<Run>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.due.is_some()) {
+        let there = last.entry(&run.pipeline).or_insert(run);
+        if (run.due, run.attempt) > (there.due, there.attempt) {
+            *there = run;
+        }
+    }
+    last.retain(|_, run| !run.is_active() && run.retry_at.is_some());
+    last
+}
+
+/// How many due times a past life left behind, by the calendar it had.
 fn overdue(stored: &StoredPipeline, until: Wall) -> u64 {
-    let since = stored.schedule.parse::<Schedule>().map_or(0, |schedule| {
-        let due_times = schedule.due_times(&stored.name);
-        due_times.count_between(stored.mark.handled_until, until)
-    });
+    let calendar = Calendar::read(&stored.name, &stored.schedule);
+    let since = calendar.count_between(stored.mark.handled_until, until);
     since.saturating_add(stored.mark.owed.len() as u64)
 }

@@ -4,6 +4,8 @@
 //! the one with the latest end. A metric of a run that has no such value is left out: it never
 //! falls back on an older run.
 
+use std::time::Duration;
+
 use super::catalogue::{Emit, Kind, Label, Metric, Number, Source, Value};
 use super::labels::{
     ACTIVE_STATE, CAUSE, CONCURRENCY, FAILURE_REASON, FAILURE_TYPE, OUTCOME, PIPELINE_IDENTIFIER,
@@ -26,8 +28,9 @@ pub(super) static FAMILIES: &[Metric] = &[
         |board, emit| {
             let config = &board.config;
             let schedule = config.schedule.as_ref().map_or("", Schedule::text);
+            let timezone = config.schedule.as_ref().map_or("UTC", Schedule::timezone);
             let concurrency = config.concurrency.as_str();
-            let values = [&config.pipeline, &config.trigger, schedule, "UTC", concurrency];
+            let values = [&config.pipeline, &config.trigger, schedule, timezone, concurrency];
             emit(&values, count(1));
         },
     ),
@@ -207,6 +210,27 @@ pub(super) static FAMILIES: &[Metric] = &[
         |board, emit| optional(emit, board.next.map(instant)),
     ),
     gauge(
+        "harness_pipeline_success_expected_by_timestamp_seconds",
+        "By when the pipeline should have succeeded again: its second due time (pauses and \
+         maintenance left out) after the latest of its last success, first load, last resume and \
+         last edit of its schedule, plus jitter, plus twice the typical run, or 1 h while that is \
+         unknown. Absent while it is paused and where it has no schedule.",
+        &[],
+        |board, emit| optional(emit, board.success_expected_by.map(instant)),
+    ),
+    gauge(
+        "harness_pipeline_typical_run_duration_seconds",
+        "The median duration of the last 30 successful runs. Absent before the third.",
+        &[],
+        |board, emit| optional(emit, board.typical_duration().map(duration)),
+    ),
+    gauge(
+        "harness_pipeline_overdue_after_seconds",
+        "How long a run should take, where the config says so (overdue_after).",
+        &[],
+        |board, emit| optional(emit, board.config.overdue_after.map(duration)),
+    ),
+    gauge(
         "harness_pipeline_consecutive_failures",
         "Runs finished with failure, error, timeout or lost since the last success. Cancelled and \
          skipped runs change nothing.",
@@ -249,7 +273,8 @@ pub(super) static FAMILIES: &[Metric] = &[
             let paused = |cause| match cause {
                 PauseCause::Config => board.config.paused,
                 PauseCause::DryRun => board.dry_run,
-                PauseCause::Maintenance | PauseCause::Manual => false,
+                PauseCause::Maintenance => board.in_maintenance,
+                PauseCause::Manual => board.held,
             };
             state_set(emit, (PauseCause::ALL, PauseCause::as_str), paused);
         },
@@ -295,6 +320,10 @@ fn count(value: impl TryInto<i64>) -> Value<'static> {
 
 fn millis(value: i64) -> Value<'static> {
     Value::Number(Number::Millis(value))
+}
+
+fn duration(value: Duration) -> Value<'static> {
+    millis(i64::try_from(value.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn instant(value: Wall) -> Value<'static> {

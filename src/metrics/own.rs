@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{LabelPair, MetricFamily};
 use prometheus::{
     CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     Opts, Registry,
@@ -117,6 +117,7 @@ pub struct Own {
     request_duration: HistogramVec,
     throttled: IntCounterVec,
     rate_limit_wait: CounterVec,
+    rate_limit: GaugeVec,
     unknown_statuses: IntCounterVec,
     trigger_lag: Histogram,
     detection_lag: Histogram,
@@ -147,6 +148,7 @@ impl Own {
             })?,
             throttled: vec(reg, &declared::API_THROTTLED, IntCounterVec::new)?,
             rate_limit_wait: vec(reg, &declared::API_RATE_LIMIT_WAIT, CounterVec::new)?,
+            rate_limit: vec(reg, &declared::API_RATE_LIMIT, GaugeVec::new)?,
             unknown_statuses: vec(reg, &declared::UNKNOWN_STATUSES, IntCounterVec::new)?,
             trigger_lag: one(reg, &declared::TRIGGER_LAG, |opts| {
                 Histogram::with_opts(bounds(opts, TRIGGER_LAG_BOUNDS))
@@ -168,15 +170,32 @@ impl Own {
         Ok(own)
     }
 
-    /// A counter is there from the first scrape, so that its first step is seen.
-    fn begin(&self, config: &Config) -> prometheus::Result<()> {
-        let limits = vec(&self.registry, &declared::API_RATE_LIMIT, GaugeVec::new)?;
+    /// These are the accounts from now on. What was counted of others stays; what stands for now does
+    /// not.
+    pub fn configured(&self, config: &Config) {
+        for gauges in [&self.up, &self.rate_limit, &self.clock_skew] {
+            let shown = gauges.collect();
+            let labels = shown
+                .iter()
+                .flat_map(MetricFamily::get_metric)
+                .flat_map(prometheus::proto::Metric::get_label);
+            let gone = labels.map(LabelPair::value).filter(|n| !config.accounts.contains_key(*n));
+            for name in gone {
+                // It was there just now.
+                let _ = gauges.remove_label_values(&[name]);
+            }
+        }
         for (name, account) in &config.accounts {
             let labels = [name.as_str()];
-            set(&limits, &labels, f64::from(account.requests_per_minute));
-            self.throttled.get_metric_with_label_values(&labels)?;
-            self.rate_limit_wait.get_metric_with_label_values(&labels)?;
+            set(&self.rate_limit, &labels, f64::from(account.requests_per_minute));
+            self.throttled.with_label_values(&labels);
+            self.rate_limit_wait.with_label_values(&labels);
         }
+    }
+
+    /// A counter is there from the first scrape, so that its first step is seen.
+    fn begin(&self, config: &Config) -> prometheus::Result<()> {
+        self.configured(config);
         for kind in StatusKind::ALL {
             self.unknown_statuses.get_metric_with_label_values(&[kind.as_str()])?;
         }

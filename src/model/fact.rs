@@ -26,6 +26,8 @@ pub enum Change {
     TriggerFailed,
     /// It ended with a result.
     Finished,
+    /// It had ended and was to be followed by another attempt, of which nothing comes.
+    Settled,
 }
 
 /// How far the due times of a pipeline have been dealt with.
@@ -73,6 +75,21 @@ pub enum Fact {
         /// When, or never.
         at: Option<Wall>,
     },
+    /// A maintenance window of the pipeline begins or ends. Not saved: it can be derived.
+    Maintenance {
+        /// Whose.
+        pipeline: PipelineName,
+        /// Whether the pipeline is inside it now.
+        inside: bool,
+    },
+}
+
+impl Fact {
+    /// Whether it follows from the others and the time, so that it need not be saved.
+    #[must_use]
+    pub const fn is_derived(&self) -> bool {
+        matches!(self, Self::Waiting(_) | Self::Next { .. } | Self::Maintenance { .. })
+    }
 }
 
 /// What the store knows of a pipeline beside its runs.
@@ -80,7 +97,7 @@ pub enum Fact {
 pub struct StoredPipeline {
     /// The name in the config.
     pub name: PipelineName,
-    /// The schedule as [`crate::schedule::Schedule`] writes it; empty where it has none.
+    /// When it is due, as [`crate::calendar::Calendar`] writes it; empty where it has none.
     pub schedule: String,
     /// Whether it was paused by the config.
     pub paused: bool,
@@ -98,8 +115,9 @@ pub struct Restored {
     /// Every pipeline it has heard of.
     pub pipelines: Vec<StoredPipeline>,
     /// Every active run, and of each pipeline those that its gauges speak of: the newest, the
-    /// newest with an execution, the newest finished, and the one resolved last. Where a run is of
-    /// unknown fate, also every run that has ended since: their executions are not its own.
+    /// newest with an execution, the newest finished, the one resolved last, and the last attempt
+    /// at the newest due time. Where a run is of unknown fate, also every run that has ended since:
+    /// their executions are not its own.
     pub runs: Vec<Arc<Run>>,
     /// Every total.
     pub totals: Vec<Total>,

@@ -181,6 +181,10 @@ pub struct Run {
     /// What it triggered, where a key lets its execution be looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
+    /// When another attempt at its due time follows, where one does: until then the due time is not
+    /// settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Wall>,
     /// When we recorded its end.
     pub ended: Option<Wall>,
 }
@@ -224,6 +228,7 @@ impl Run {
             setback: None,
             doubt: None,
             target: None,
+            retry_at: None,
             ended: None,
         }
     }

@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::model::Durations;
+
 /// How many durations must be known for anything to follow from them.
 const ENOUGH: usize = 10;
 
@@ -24,10 +26,6 @@ const WIDENED: f64 = 2.0;
 /// After how many halvings a gap is near enough: a minute to 15 milliseconds.
 const HALVINGS: u32 = 12;
 
-/// Of how many runs the durations are remembered: enough to tell a law, few enough to follow a
-/// pipeline that changes.
-const REMEMBERED: usize = 30;
-
 /// How long the last runs of a pipeline took, and what follows from it.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
@@ -40,7 +38,7 @@ impl Memory {
     /// Takes note of how long runs took, in milliseconds, oldest first.
     pub fn note(&mut self, durations: impl IntoIterator<Item = i64>) {
         self.last.extend(durations);
-        let outdated = self.last.len().saturating_sub(REMEMBERED);
+        let outdated = self.last.len().saturating_sub(Durations::REMEMBERED);
         self.last.drain(..outdated);
         self.learned = Learned::of(self.last.iter().copied());
     }
@@ -138,6 +136,11 @@ impl Learned {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::type_complexity,
+    reason = "durations made up here are small, and laws are a table"
+)]
 mod tests {
     use super::*;
     use crate::config::Polling;

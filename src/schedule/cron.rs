@@ -137,6 +137,9 @@ fn days(cron: &croner::Cron) -> DayTable {
         let length = first.days_in_month().unsigned_abs();
         let row = table.get_mut(usize::from(length - 28));
         let Some(kind) = row.and_then(|row| row.get_mut(usize::from(weekday))) else { continue };
+        if *kind != 0 {
+            continue;
+        }
         for day in 1..=u32::from(length) {
             let weekday = Weekday::from_days_from_sunday(u32::from(weekday) + day - 1);
             let month = first.month().unsigned_abs().into();

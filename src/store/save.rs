@@ -36,7 +36,7 @@ impl Store {
     /// # Errors
     /// Where it could not be written whole; then nothing of it is.
     pub fn commit(&mut self, facts: &[Fact]) -> Result<(), Error> {
-        if facts.iter().all(|fact| matches!(fact, Fact::Waiting(_) | Fact::Next { .. })) {
+        if facts.iter().all(Fact::is_derived) {
             return Ok(());
         }
         self.write(|connection, sql| facts.iter().try_for_each(|fact| save(connection, sql, fact)))
@@ -90,7 +90,7 @@ fn save(connection: &Connection, sql: &Sql, fact: &Fact) -> Result<(), Stopped> 
             }
         }
         Fact::Missed { pipeline, mark, .. } => save_mark(connection, sql, pipeline, mark)?,
-        Fact::Waiting(_) | Fact::Next { .. } => {}
+        Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
     }
     for entry in totals::of(fact) {
         carry(connection, sql, &entry)?;

@@ -60,9 +60,10 @@ const TOTALS: &str = "select owner_kind, owner, family, label, value from totals
 
 const ENDED_SINCE: &str = "select id, body from runs where ended >= $1";
 
-/// The runs that the gauges of the pipeline `p.pipeline` speak of. They are loaded at a start and
+/// The runs that the gauges of the pipeline `p.pipeline` speak of, and the last attempt at its newest
+/// due time. They are loaded at a start and
 /// never pruned.
-const SPOKEN_OF: [&str; 4] = [
+const SPOKEN_OF: [&str; 5] = [
     "(select id from runs where pipeline = p.pipeline
         order by begun desc, id desc limit 1)",
     "(select id from runs where pipeline = p.pipeline and execution is not null
@@ -71,6 +72,9 @@ const SPOKEN_OF: [&str; 4] = [
         order by finished desc, id desc limit 1)",
     "(select id from runs where pipeline = p.pipeline and resolved is not null
         order by resolved desc, id desc limit 1)",
+    // Whether its due time is to be tried again is in its record.
+    "(select id from runs where pipeline = p.pipeline and due is not null
+        order by due desc, attempt desc limit 1)",
 ];
 
 /// Every text that is used more than once, ready for SQLite.

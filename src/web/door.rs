@@ -11,9 +11,11 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use super::patience::Patient;
 use super::routes::Routes;
@@ -119,10 +121,23 @@ impl Door {
         }
     }
 
-    async fn attend(mut self, stream: TcpStream, asked: Arc<AtomicBool>) {
+    async fn attend(self, stream: TcpStream, asked: Arc<AtomicBool>) {
         // Where it cannot be set, the last packet of a response comes a little later.
         let _ = stream.set_nodelay(true);
-        let io = TokioIo::new(Patient::new(stream, self.limits.stall));
+        let stream = Patient::new(stream, self.limits.stall);
+        let Some(tls) = self.routes.tls() else { return self.converse(stream, asked).await };
+        let handshake = TlsAcceptor::from(tls).accept(stream);
+        // One that fails is the client's affair.
+        if let Ok(Ok(stream)) = tokio::time::timeout(self.limits.header, handshake).await {
+            self.converse(stream, asked).await;
+        }
+    }
+
+    async fn converse<S>(mut self, stream: S, asked: Arc<AtomicBool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let io = TokioIo::new(stream);
         let service = service_fn(|request| {
             asked.store(true, Ordering::Relaxed);
             let routes = self.routes.clone();

@@ -9,7 +9,10 @@ mod address;
 mod body;
 mod door;
 mod encoding;
+mod file;
 mod foreign;
+mod guard;
+mod keyed;
 mod lifecycle;
 mod page;
 mod patience;
@@ -18,7 +21,9 @@ mod reply;
 mod request;
 mod route;
 mod routes;
+mod tls;
 mod trigger;
+mod users;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -29,6 +34,7 @@ use tokio::sync::mpsc;
 
 pub use address::{BindError, InvalidAddress, ListenAddress, bind};
 pub use door::{ServeError, serve};
+pub use guard::{Guard, WebConfigError};
 pub use page::pipelines_table;
 pub use reply::escape_html;
 pub use request::{
@@ -48,6 +54,8 @@ pub struct Site {
     pub ready: Arc<AtomicBool>,
     /// The path of the exposition, such as `/metrics`.
     pub telemetry_path: String,
+    /// Who is let in.
+    pub guard: Guard,
     /// Who does what is asked for.
     pub driver: mpsc::Sender<Request>,
     /// Whether a pipeline may be triggered.

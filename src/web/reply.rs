@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -79,6 +79,12 @@ pub(super) fn error(path: &str, status: StatusCode, what: &str) -> Reply {
     } else {
         text(status, what)
     }
+}
+
+/// Only users may come in.
+pub(super) fn unauthorized(path: &str) -> Reply {
+    let reply = error(path, StatusCode::UNAUTHORIZED, "a user and the right password are needed");
+    with(reply, WWW_AUTHENTICATE, "Basic realm=\"harness-exporter\", charset=\"UTF-8\"")
 }
 
 /// The method is none that the path knows.

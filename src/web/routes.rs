@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, VARY};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use rustls::ServerConfig;
 
 use super::body::{self, Bounds};
 use super::encoding::{gzip, prefers_gzip};
@@ -32,9 +33,17 @@ impl Routes {
         Self { site, body_deadline, plain: Rendering::default(), gzip: Rendering::default() }
     }
 
+    /// How to speak TLS with the next who connects; none where it is not to be spoken.
+    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.site.guard.tls()
+    }
+
     /// The answer to one request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
         let path = request.uri().path().to_owned();
+        if !self.site.guard.admits(request.headers()).await {
+            return reply::unauthorized(&path);
+        }
         let answered = match Route::of(&path, &self.site.telemetry_path) {
             Route::View(view) => self.view(view, &request).await,
             Route::Change(change) => self.change(change, request).await,

@@ -18,6 +18,8 @@ mod prometheus;
 #[cfg(test)]
 mod repo;
 #[cfg(test)]
+mod schedule;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod simulator;

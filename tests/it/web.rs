@@ -5,6 +5,10 @@
 mod lifecycle;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod users;
 
 use std::io::Read;
 use std::sync::atomic::Ordering;

@@ -57,7 +57,7 @@ fn nothing_is_there() {
     accounts: found a number, want a list
     defaults: found a number, want a mapping of keys to values
     ");
-    insta::assert_snapshot!(bad("[]"), @"found a list, want a mapping of keys to values");
+    insta::assert_snapshot!(bad("[]"), @"1:1: found a list, want a mapping of keys to values");
 }
 
 #[test]
@@ -82,11 +82,11 @@ X-free: 1
     accounts[0].password: unknown key, want one of account_id, allow_http, api_key, api_key_env, api_key_file, ca_file, max_active_runs, name, requests_per_minute, timeout, triggers_per_minute, url
     pipelines[0].polling.maximum: unknown key, want one of first, max, min
     pipelines[0].polling.minn: unknown key, did you mean `min`?
-    pipelines[0].cron: unknown key, want one of account, align, concurrency, every, headers, labels, name, org, overdue_after, paused, payload, pipeline, polling, project, queue_deadline, retry, run_deadline, start_deadline, trigger, unconfirmed_deadline, webhook, webhook_token, webhook_token_env, webhook_token_file, webhook_url, webhook_url_env, webhook_url_file
-    pipelines[0].x-free: unknown key, want one of account, align, concurrency, every, headers, labels, name, org, overdue_after, paused, payload, pipeline, polling, project, queue_deadline, retry, run_deadline, start_deadline, trigger, unconfirmed_deadline, webhook, webhook_token, webhook_token_env, webhook_token_file, webhook_url, webhook_url_env, webhook_url_file
-    pipelines[0].`two\nlines`: unknown key, want one of account, align, concurrency, every, headers, labels, name, org, overdue_after, paused, payload, pipeline, polling, project, queue_deadline, retry, run_deadline, start_deadline, trigger, unconfirmed_deadline, webhook, webhook_token, webhook_token_env, webhook_token_file, webhook_url, webhook_url_env, webhook_url_file
+    pipelines[0].cron: unknown key, want one of account, align, concurrency, every, headers, jitter, labels, maintenance, name, org, overdue_after, paused, payload, pipeline, polling, project, queue_deadline, retry, run_deadline, schedule, start_deadline, timezone, trigger, unconfirmed_deadline, webhook, webhook_token, webhook_token_env, webhook_token_file, webhook_url, webhook_url_env, webhook_url_file
+    pipelines[0].x-free: unknown key, want one of account, align, concurrency, every, headers, jitter, labels, maintenance, name, org, overdue_after, paused, payload, pipeline, polling, project, queue_deadline, retry, run_deadline, schedule, start_deadline, timezone, trigger, unconfirmed_deadline, webhook, webhook_token, webhook_token_env, webhook_token_file, webhook_url, webhook_url_env, webhook_url_file
+    pipelines[0].`two\nlines`: unknown key, want one of account, align, concurrency, every, headers, jitter, labels, maintenance, name, org, overdue_after, paused, payload, pipeline, polling, project, queue_deadline, retry, run_deadline, schedule, start_deadline, timezone, trigger, unconfirmed_deadline, webhook, webhook_token, webhook_token_env, webhook_token_file, webhook_url, webhook_url_env, webhook_url_file
     X-free: unknown key, want one of accounts, defaults, metrics, notifications, pipelines, results, storage
-    found a list, want a text as the key
+    2:1: found a list, want a text as the key
     ");
 }
 

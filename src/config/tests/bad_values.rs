@@ -225,7 +225,7 @@ fn secrets_are_never_repeated() {
         assert_eq!(account(key), want);
     }
     let tagged = account("api_key: !!int hunter2");
-    assert_eq!(tagged, "config.yaml:1:38: api_key: the value is not what its tag says");
+    assert_eq!(tagged, "1:38: api_key: the value is not what its tag says");
 }
 
 #[test]

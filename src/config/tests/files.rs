@@ -81,11 +81,11 @@ fn what_concerns_several_files_names_both() {
     let first = format!("{ACCOUNTS}storage: {{}}\n{}", pipeline("shop"));
     let problems = parse(&[source("a.yaml", &first), source("b.yaml", &second)]).unwrap_err();
     insta::assert_snapshot!(problems, @"
-    b.yaml: accounts: found a second time after accounts of a.yaml, want it once
-    b.yaml: storage: found a second time after storage of a.yaml, want it once
-    b.yaml: accounts[0].name: found `default`, which accounts[0].name of a.yaml is already, want another
-    b.yaml: defaults.account: unknown account `prod`, want one of `default`
-    b.yaml: pipelines[0].name: found `shop`, which pipelines[0].name of a.yaml is already, want another
+    b.yaml:1:1: accounts: found a second time after accounts of a.yaml, want it once
+    b.yaml:2:1: storage: found a second time after storage of a.yaml, want it once
+    b.yaml:1:13: accounts[0].name: found `default`, which accounts[0].name of a.yaml is already, want another
+    b.yaml:3:21: defaults.account: unknown account `prod`, want one of `default`
+    b.yaml:4:14: pipelines[0].name: found `shop`, which pipelines[0].name of a.yaml is already, want another
     ");
 }
 
@@ -125,13 +125,13 @@ fn files_that_are_none() {
     latin.yaml: found bytes that are not UTF-8, want a text
     empty.yaml: the file is empty, want accounts and pipelines
     comments.yaml: the file is empty, want accounts and pipelines
-    many.yaml: deserializing from YAML containing more than one document is not supported
-    text.yaml: found a text, want a mapping of keys to values
-    broken.yaml:3:1: did not find expected node content, while parsing a flow node
-    twice.yaml:2:3: pipelines[0]: duplicate entry with key \"pipeline\"
-    anchor.yaml:1:11: unknown anchor
-    merge.yaml: expected a mapping or list of mappings for merging, but found scalar
-    typo.yaml: acounts: unknown key, did you mean `accounts`?
+    many.yaml:2:1: found a second document, want one in each file
+    text.yaml:1:1: found a text, want a mapping of keys to values
+    broken.yaml:2:10: found the end of the file, want each bracket and quote closed (did not find expected node content, while parsing a flow node)
+    twice.yaml:3:3: found `pipeline` again, which is on line 2 already, want it once
+    anchor.yaml:1:11: found an alias of what is not there, want `&` and the same name before it, or the text in quotes (unknown anchor)
+    merge.yaml:1:12: found something else than a mapping to merge, want an alias such as *name or a list of them
+    typo.yaml:1:1: acounts: unknown key, did you mean `accounts`?
     ");
     assert_eq!(load(&[], Secrets::Closed).unwrap_err(), ConfigError::NoFile);
 }

@@ -259,11 +259,39 @@ pipelines:
     pipelines[2].webhook_token: a secret in the config is easily given away, better is webhook_token_file or webhook_token_env
     pipelines[3].every: a pipeline started more than once a minute is rarely meant
     pipelines[2]: pipelines[0] starts the same by the same trigger
+    accounts[1].triggers_per_minute: its pipelines start up to 86,400 runs a day, 60 a minute, more than triggers_per_minute: 30
     ");
     let nothing = "accounts: [{account_id: one}]\npipelines: []";
     insta::assert_snapshot!(warned(nothing), @"pipelines: there is no pipeline, so nothing is ever triggered");
     let idle = format!("{START}, align: epoch}}");
     insta::assert_snapshot!(warned(&idle), @"pipelines[0].align: without `every` there is nothing to align");
+}
+
+#[test]
+fn too_much_for_an_account_is_reckoned_up() {
+    let text = |account: &str, due: &str, count: usize| {
+        let pipelines: Vec<_> =
+            (0..count).map(|n| format!("- {{pipeline: p{n}, trigger: t}}")).collect();
+        format!(
+            "accounts:\n- {{account_id: a, {account}}}\ndefaults: {{org: o, project: p, {due}}}\npipelines:\n{}",
+            pipelines.join("\n")
+        )
+    };
+    insta::assert_snapshot!(warned(&text("requests_per_minute: 5", "every: 1m", 2)), @"accounts[0].requests_per_minute: its pipelines start up to 2,880 runs a day, which takes 6 calls a minute at 3 a run (webhook, start and end), more than requests_per_minute: 5");
+    insta::assert_snapshot!(warned(&text("requests_per_minute: 1", "schedule: '*/2 * * * *'", 1)), @"accounts[0].requests_per_minute: its pipelines start up to 720 runs a day, which takes 2 calls a minute at 3 a run (webhook, start and end), more than requests_per_minute: 1");
+    insta::assert_snapshot!(warned(&text("triggers_per_minute: 1", "every: 5m, align: epoch", 11)), @"accounts[0].triggers_per_minute: its pipelines start up to 3,168 runs a day, 3 a minute, more than triggers_per_minute: 1");
+    insta::assert_snapshot!(warned(&text("triggers_per_minute: 2", "schedule: '@monthly'", 11)), @"accounts[0].triggers_per_minute: 11 of its pipelines are due at once, as at 2026-02-01T00:00:00Z, and within their start_deadline of 5m only 10 can start at triggers_per_minute: 2; a jitter or a longer start_deadline would do");
+    insta::assert_snapshot!(warned(&text("triggers_per_minute: 2", "schedule: 0 3 * * mon", 11)), @"accounts[0].triggers_per_minute: 11 of its pipelines are due at once, as at 2026-02-02T03:00:00Z, and within their start_deadline of 5m only 10 can start at triggers_per_minute: 2; a jitter or a longer start_deadline would do");
+    for fits in [
+        text("requests_per_minute: 6", "every: 1m", 2),
+        text("triggers_per_minute: 2", "schedule: 0 3 * * *", 10),
+        text("triggers_per_minute: 2", "schedule: 0 3 * * *, jitter: 1h", 11),
+        text("triggers_per_minute: 2", "schedule: 0 3 * * *, start_deadline: 6m", 11),
+        text("triggers_per_minute: 2", "schedule: 0 3 * * *, paused: true", 11),
+        text("requests_per_minute: 1", "schedule: '@hourly'", 1),
+    ] {
+        assert_eq!(warned(&fits), "");
+    }
 }
 
 proptest! {

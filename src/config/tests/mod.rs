@@ -6,11 +6,13 @@ mod files;
 mod good;
 mod options;
 mod shipped;
+mod shown;
+mod timing;
 mod webhooks;
 
 use std::path::PathBuf;
 
-use super::{Config, Source, Warning, parse};
+use super::{Colours, Config, Place, Source, Warning, parse};
 
 /// One account and the start of a pipeline, to be continued with more of its keys.
 const START: &str = "
@@ -31,12 +33,34 @@ fn good(text: &str) -> (Config, Vec<Warning>) {
 fn bad(text: &str) -> String {
     match parse(&[source("config.yaml", text)]) {
         Ok(_) => panic!("this should not be a config:\n{text}"),
-        Err(problems) => problems.to_string().replace("config.yaml: ", ""),
+        Err(problems) => {
+            let lines = problems.0.iter().map(|problem| line(&problem.place, &problem.message));
+            lines.collect::<Vec<_>>().join("\n")
+        }
     }
 }
 
 /// What one good file is warned about, without its name.
 fn warned(text: &str) -> String {
-    let lines: Vec<String> = good(text).1.iter().map(Warning::to_string).collect();
-    lines.join("\n").replace("config.yaml: ", "")
+    let warnings = good(text).1;
+    let lines = warnings.iter().map(|warning| line(&warning.place, &warning.message));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is said of the path, or of the spot where there is no path.
+fn line(place: &Place, message: &str) -> String {
+    match (place.path(), place.spot()) {
+        (path, _) if !path.is_empty() => format!("{path}: {message}"),
+        (_, Some(spot)) => format!("{}:{}: {message}", spot.line, spot.column),
+        _ => message.to_owned(),
+    }
+}
+
+/// What is said of a bad file, as it is shown, with a blank line between two problems.
+fn shown(text: &str) -> String {
+    let problems = parse(&[source("config.yaml", text)]).expect_err("this should be no config");
+    let all = problems.0.iter().map(|problem| problem.rendered(Colours::Plain));
+    let all = all.collect::<Vec<_>>().join("\n\n");
+    assert!(!all.contains("hunter2"), "a secret is shown: {all}");
+    all
 }

@@ -60,6 +60,7 @@ fn each_commented_key_can_be_used() {
             "api_key",
             "ca_file",
             "account",
+            "schedule",
             "every",
             "overdue_after",
             "retry",

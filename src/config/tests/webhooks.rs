@@ -69,7 +69,7 @@ fn the_ids_of_the_url_need_not_be_given() {
 #[test]
 fn a_url_elsewhere_is_opened_where_that_is_wanted() {
     let open = |source: &SecretSource| match source {
-        SecretSource::File(path) if *path == PathBuf::from("d/url") => {
+        SecretSource::File(path) if path.as_path() == std::path::Path::new("d/url") => {
             Ok(SecretString::from(url("/tok-1/v3")))
         }
         SecretSource::Env(_) => Err("environment variable URL is not set".to_owned()),
@@ -81,7 +81,7 @@ fn a_url_elsewhere_is_opened_where_that_is_wanted() {
     assert!(matches!(&opened.webhook, Webhook::Url { version: read, .. } if *read == version));
     assert_eq!(
         with(Secrets::Opened(&open), "webhook_url_env: URL").unwrap_err(),
-        "d/config.yaml: pipelines[0].webhook_url_env: environment variable URL is not set"
+        "d/config.yaml:1:64: pipelines[0].webhook_url_env: environment variable URL is not set"
     );
     // Left closed, it says nothing, and the ids must stand in the config.
     let ids = "org: o, project: p, pipeline: q, trigger: t";
@@ -108,5 +108,5 @@ fn what_does_not_agree() {
         name: PathBuf::from("config.yaml"),
         text: text("webhook_url: x, webhook_url_env: X"),
     }]);
-    insta::assert_snapshot!(two.unwrap_err(), @"config.yaml: pipelines[0]: found webhook_url_env and webhook_url, want at most one of webhook_url_file, webhook_url_env, webhook_url");
+    insta::assert_snapshot!(two.unwrap_err(), @"config.yaml:1:47: pipelines[0]: found webhook_url_env and webhook_url, want at most one of webhook_url_file, webhook_url_env, webhook_url");
 }

@@ -252,7 +252,7 @@ fn fault_04_an_answer_that_leaves_it_open_ends_the_run_and_nothing_is_sent_again
 #[test]
 fn asking_for_a_run() {
     let mut bench = Bench::new([pipeline("p")]);
-    assert_eq!(bench.ask("nobody"), Reply::UnknownPipeline);
+    assert_eq!(bench.ask("nobody"), Reply::UnknownPipeline("nobody".to_owned()));
     assert!(matches!(bench.ask("p"), Reply::Begun(_)));
     assert_eq!(bench.ask("p"), Reply::Active);
     assert_eq!(bench.newest().origin, Origin::Manual);

@@ -11,9 +11,9 @@ use crate::engine::{
 };
 use crate::model::{
     AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionAnswer,
-    ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, ListedExecution, MissedReason, Mono, Now,
-    Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult, StoredPipeline, Summary,
-    TriggerAnswer, Wall,
+    ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, Key, ListedExecution, MissedReason, Mono,
+    Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult, SlotResult,
+    StoredPipeline, Summary, TriggerAnswer, Wall,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -61,6 +61,8 @@ pub(super) struct Bench {
     pub(super) runs: BTreeMap<RunId, Arc<Run>>,
     pub(super) rows: BTreeMap<PipelineName, StoredPipeline>,
     pub(super) missed: Vec<(MissedReason, u64)>,
+    /// How due times with a run were settled.
+    pub(super) settled: Vec<SlotResult>,
     /// Webhooks sent and not answered.
     pub(super) sent: Vec<SendTrigger>,
     /// Events being read.
@@ -74,6 +76,10 @@ pub(super) struct Bench {
     pub(super) replies: Vec<Reply>,
     /// How often a word was told that is not in our tables.
     pub(super) strange_words: usize,
+    /// When the pipeline that was told of last is next due.
+    pub(super) next: Option<Wall>,
+    /// How often it was said that the clock was once ahead.
+    pub(super) silenced: usize,
     /// How many looks were answered.
     pub(super) looks: usize,
     /// Whether saves fail.
@@ -106,6 +112,7 @@ impl Bench {
             runs: BTreeMap::new(),
             rows: BTreeMap::new(),
             missed: Vec::new(),
+            settled: Vec::new(),
             sent: Vec::new(),
             reads: Vec::new(),
             execution_reads: Vec::new(),
@@ -113,6 +120,8 @@ impl Bench {
             skew: None,
             replies: Vec::new(),
             strange_words: 0,
+            next: None,
+            silenced: 0,
             looks: 0,
             store_fails: false,
         };
@@ -133,10 +142,17 @@ impl Bench {
         self.missed.clear();
         self.move_to(self.now.mono.after(down));
         self.start();
+        // A process that takes up from another lets the first call go after one interval.
+        self.pass(Duration::from_millis(250));
     }
 
     pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Pipeline)) {
         edit(Arc::make_mut(&mut self.config.pipelines[0]));
+    }
+
+    /// The config is read again, without a restart.
+    pub(super) fn reload(&mut self) {
+        self.handle(Input::Configured(Arc::new(self.config.clone())));
     }
 
     fn start(&mut self) {
@@ -171,6 +187,7 @@ impl Bench {
                 Effect::SearchExecutions(search) => self.searches.push(search),
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::UnknownWord { .. } => self.strange_words += 1,
+                Effect::Silenced { .. } => self.silenced += 1,
                 Effect::Withheld { .. } => panic!("nothing is withheld but in a dry run"),
             }
         }
@@ -205,6 +222,11 @@ impl Bench {
                 return;
             }
             Fact::Run { run, mark, .. } => {
+                for entry in crate::totals::of(fact) {
+                    if let Key::Slots(result) = entry.key {
+                        self.settled.push(result);
+                    }
+                }
                 self.runs.insert(run.id.clone(), run.clone());
                 (&run.pipeline, mark.as_ref())
             }
@@ -212,7 +234,11 @@ impl Bench {
                 self.missed.push((*reason, *count));
                 (pipeline, Some(mark))
             }
-            Fact::Waiting(_) | Fact::Next { .. } => return,
+            Fact::Next { at, .. } => {
+                self.next = *at;
+                return;
+            }
+            Fact::Waiting(_) | Fact::Maintenance { .. } => return,
         };
         if let (Some(row), Some(mark)) = (self.rows.get_mut(name), mark) {
             row.mark = mark.clone();

@@ -4,4 +4,5 @@ mod adoption;
 mod begin;
 mod bench;
 mod follow;
+mod left_alone;
 mod restart;

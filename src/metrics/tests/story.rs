@@ -8,19 +8,32 @@ use crate::board::{Board, Snapshot};
 use crate::config::Config;
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
-    AccountName, Change, Fact, FailureType, Mark, MissedReason, Origin, Outcome, Phase,
-    PipelineName, Reason, ReportedStages, Run, RunResult, Stage, Status,
+    AccountName, Change, Durations, Fact, FailureType, Mark, MissedReason, Origin, Outcome, Phase,
+    PipelineName, Reason, ReportedStages, Restored, Run, RunResult, Stage, Status, StoredPipeline,
 };
 
 /// Three pipelines: one with a past, one that is paused, one whose first run is on its way.
 pub(super) fn the_config() -> Config {
     let mut config = config(&[("default", "checkout"), ("default", "search"), ("eu", "billing")]);
     Arc::make_mut(&mut config.pipelines[1]).paused = true;
+    Arc::make_mut(&mut config.pipelines[2]).overdue_after = Some(Duration::from_mins(10));
     config
 }
 
 pub(super) fn the_board() -> Snapshot {
     let mut board = Board::new(&the_config());
+    let checkout = PipelineName::new("checkout");
+    let succeeded_before =
+        Durations { succeeded: [61_000, 75_000].into(), ..Durations::of(checkout.clone()) };
+    board.restore(&Restored { durations: vec![succeeded_before], ..Restored::default() });
+    board.fold(&Fact::Loaded(StoredPipeline {
+        name: checkout,
+        schedule: String::new(),
+        paused: false,
+        held: false,
+        since: noon(-3_600),
+        mark: Mark::default(),
+    }));
     for run in [succeeded(), unreachable(), expired(), waiting_for_approval(), refused()] {
         tell(&mut board, run);
     }

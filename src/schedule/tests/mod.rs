@@ -90,16 +90,16 @@ fn an_edit_is_noticed_and_another_spelling_is_none() {
 
 #[test]
 fn the_jitter_is_a_share_that_stays() {
-    let delay = |name: &str, jitter| {
-        let schedule = cron("0 2 * * *", "UTC", jitter);
-        schedule.due_times(&PipelineName::new(name)).delay()
-    };
-    let jitter = Duration::from_mins(5);
-    assert_eq!(delay("checkout", jitter), Duration::from_millis(917_671_893_122_870_901 % 300_000));
-    assert_ne!(delay("checkout", jitter), delay("checkouu", jitter));
-    assert_eq!(delay("checkout", Duration::ZERO), Duration::ZERO);
-    assert_eq!(delay("checkout", Duration::from_millis(1)), Duration::ZERO);
-    assert!((0..1000).all(|n| delay(&n.to_string(), jitter) < jitter));
+    let delay =
+        |schedule: &Schedule, name: &str| schedule.due_times(&PipelineName::new(name)).delay();
+    let [none, least, most] =
+        [0, 1, 300_000].map(|jitter| cron("0 2 * * *", "UTC", Duration::from_millis(jitter)));
+    let share = Duration::from_millis(917_671_893_122_870_901 % 300_000);
+    assert_eq!(delay(&most, "checkout"), share);
+    assert_ne!(delay(&most, "checkouu"), share);
+    assert_eq!(delay(&none, "checkout"), Duration::ZERO);
+    assert_eq!(delay(&least, "checkout"), Duration::ZERO);
+    assert!((0..1000).all(|n| delay(&most, &n.to_string()) < Duration::from_mins(5)));
 }
 
 #[test]

@@ -206,13 +206,13 @@ async fn bad_usage_is_status_2_and_sends_nothing() {
         ),
         (
             &["our-checkout", "--config.file=none.yaml"],
-            "none.yaml: there is no such file or folder",
+            "there is no such file or folder\n--> none.yaml\n\nerror: the config has 1 problem",
         ),
         (&[account, url, "--org=o", "--trigger=t"], "--account wants --project, --pipeline too"),
         (
             &[&[account, "--url=http://h.example"], &ids[..]].concat(),
             "command line: accounts[0].url: found http to `h.example`, want https (http only to \
-             a loopback host such as localhost)",
+             a loopback host such as localhost, or with `allow_http: true`)",
         ),
         (
             &[&[account, url, "--api-key-file=none"], &ids[..]].concat(),

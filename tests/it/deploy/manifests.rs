@@ -11,7 +11,7 @@ use crate::repo::{root, text};
 use super::{document, documents, texts};
 
 /// The program understands a command line. Nothing is done, for its help is asked for behind it.
-fn understood(arguments: &[&str]) {
+pub(super) fn understood(arguments: &[&str]) {
     let output = output(exporter().args(arguments).arg("--help"));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");
@@ -49,6 +49,21 @@ fn the_image_is_built_with_the_oldest_toolchain_that_is_enough() {
     let version = lines.find_map(|line| line.strip_prefix("rust-version = ")).unwrap();
     let from = format!("FROM rust:{}-slim-bookworm AS build", version.trim_matches('"'));
     assert!(text("Dockerfile").lines().any(|line| line == from), "{from}");
+}
+
+#[test]
+fn the_workflow_runs_the_test_command_on_the_oldest_toolchain_that_is_enough() {
+    let workflow = document(".github/workflows/test.yaml");
+    let job = &workflow["jobs"]["test"];
+    let manifest = text("Cargo.toml");
+    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap();
+    let image = format!("rust:{}-bookworm", version.trim_matches('"'));
+    assert_eq!(job["container"]["image"], image.as_str());
+    let [checkout, test] = &job["steps"].as_array().unwrap()[..] else { panic!("{job}") };
+    let (_, pinned) = checkout["uses"].as_str().unwrap().split_once("@v").unwrap();
+    assert_eq!(pinned.split('.').count(), 3, "{pinned} is no whole version");
+    assert_eq!(test["run"], "make test");
+    assert_eq!(workflow["permissions"], serde_json::json!({ "contents": "read" }));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 // Says that its helpers are part of tests, which lints ask for.
 #[cfg(test)]
+mod chart;
+#[cfg(test)]
 mod dashboard;
 #[cfg(test)]
 mod health;

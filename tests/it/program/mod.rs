@@ -12,6 +12,7 @@ mod process;
 mod random_kills;
 mod reading_faults;
 mod refusals;
+mod reloads;
 mod scrape;
 mod secrets;
 mod seed;

@@ -50,11 +50,23 @@ async fn a_bad_config_is_refused_with_status_2_and_all_that_is_wrong_with_it() {
     let serve = ["serve", ADDRESS];
 
     fs::remove_file(&config).unwrap();
-    refused(&setup, &serve, 2, &["error: config.yaml: there is no such file"]).await;
+    refused(
+        &setup,
+        &serve,
+        2,
+        &["error: there is no such file", "--> config.yaml", "error: the config has 1 problem"],
+    )
+    .await;
     fs::write(&config, "").unwrap();
     refused(&setup, &serve, 2, &["error: "]).await;
     fs::write(&config, "accounts: [").unwrap();
-    refused(&setup, &serve, 2, &["error: config.yaml"]).await;
+    refused(
+        &setup,
+        &serve,
+        2,
+        &["--> config.yaml:1:12", "end of the file", "the config has 1 problem"],
+    )
+    .await;
 
     let bad = "accounts:\n  - {account_id: acme0000000000000000AA, timeout: soon}\n\
                pipelines:\n  - {pipeline: a, org: o, project: p, trigger: t, evry: 1h}\n  \

@@ -58,6 +58,22 @@ pub(super) enum Bug {
     GuessAmongSeveral,
     /// A run of unknown fate is not looked for as long as it should be.
     GiveUpEarly,
+    /// The order to pause or resume is not passed on.
+    IgnorePause,
+    /// The engine does not know of maintenance windows.
+    IgnoreMaintenance,
+    /// After a restart an edited schedule passes for the one that was.
+    CatchUpByEdit,
+    /// A run of unknown fate is given back as one to be tried again.
+    RetryUnconfirmed,
+    /// What has settled its due time is given back as to be tried again.
+    SettleTwice,
+    /// What was tried at a due time before the last one is given back as to be tried again.
+    RetryLate,
+    /// That nothing is tried again is not saved.
+    LoseSettled,
+    /// Open runs of pipelines that were removed are not given back.
+    ForgetRemoved,
 }
 
 /// Every bug, and the invariant that must catch it.
@@ -88,6 +104,14 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::ForgetClaims, "never_one_for_two"),
     (Bug::GuessAmongSeveral, "nothing_is_guessed"),
     (Bug::GiveUpEarly, "looked_for_until_the_deadline"),
+    (Bug::IgnorePause, "nothing_is_sent_while_left_alone"),
+    (Bug::IgnoreMaintenance, "nothing_is_sent_while_left_alone"),
+    (Bug::CatchUpByEdit, "nothing_fires_by_an_edit"),
+    (Bug::RetryUnconfirmed, "a_retry_follows_what_went_wrong"),
+    (Bug::SettleTwice, "a_slot_is_settled_once"),
+    (Bug::LoseSettled, "a_slot_is_settled_once"),
+    (Bug::RetryLate, "a_retry_is_before_the_next_due_time"),
+    (Bug::ForgetRemoved, "every_run_ends_once"),
 ];
 
 #[test]

@@ -1,12 +1,14 @@
 //! What must hold in every history, each a function that names it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Account, Concurrency, Pipeline};
-use harness_exporter::model::{EventId, Outcome, Phase, Reason, Run, RunResult, Wall};
-use harness_exporter::schedule::DueTimes;
+use harness_exporter::model::{
+    EventId, Origin, Outcome, Phase, PipelineName, Reason, Run, RunId, RunResult, Wall,
+};
 use harness_exporter::totals::{Key, Op};
 
 use super::harness::{EPOCH, Event, Execution, Fate, Harness, Receipt};
@@ -71,18 +73,110 @@ pub(super) fn books_balance(name: &str, tally: &Tally) -> Held {
 pub(super) struct Regime {
     /// Those of earlier schedules.
     pub(super) closed: u64,
-    /// The schedule now, unless it is paused or has none.
-    pub(super) due_times: Option<DueTimes>,
+    /// By what it is due now, unless it is paused.
+    pub(super) calendar: Option<Calendar>,
     pub(super) start: Wall,
     /// The latest time of the wall clock at which the process was there.
     pub(super) seen: Wall,
 }
 
 impl Regime {
+    /// Its due times up to `until`.
     pub(super) fn count(&self, until: Wall) -> u64 {
-        let running = self.due_times.as_ref().map_or(0, |due| due.count_between(self.start, until));
-        self.closed + running
+        let due = |calendar: &Calendar| calendar.count_between(self.start, until);
+        self.closed + self.calendar.as_ref().map_or(0, due)
     }
+
+    /// Those that have fired by the time at which the process was last there.
+    pub(super) fn fired(&self) -> u64 {
+        let newest = self.calendar.as_ref().and_then(|c| c.newest_fired(self.start, self.seen));
+        newest.map_or(self.closed, |newest| self.count(newest))
+    }
+}
+
+/// What begins by itself is for a due time of the schedule that holds, and for none from before it
+/// did: nothing is caught up by an edit, a resume or a first start.
+pub(super) fn nothing_fires_by_an_edit(regime: Option<&Regime>, run: &Run) -> Held {
+    let Some(due) = run.due.filter(|_| run.origin == Origin::Schedule) else { return Ok(()) };
+    let calendar = regime.and_then(|regime| regime.calendar.as_ref().map(|c| (c, regime.start)));
+    let is_due = |(calendar, start): (&Calendar, Wall)| {
+        due > start && calendar.next_after(Wall(due.0 - 1)) == Some(due)
+    };
+    hold("nothing_fires_by_an_edit", calendar.is_some_and(is_due), || {
+        format!("{} was no due time of {regime:?}", run.id)
+    })
+}
+
+/// Nothing is sent by itself while the pipeline is paused, by the config or by hand, or in
+/// maintenance.
+pub(super) fn nothing_is_sent_while_left_alone(run: &Run, left_alone: bool) -> Held {
+    hold("nothing_is_sent_while_left_alone", !left_alone || run.origin == Origin::Manual, || {
+        format!("{} is sent", run.id)
+    })
+}
+
+/// A retry is the next attempt at a due time whose last one certainly went wrong.
+pub(super) fn a_retry_follows_what_went_wrong(run: &Run, store: &Store) -> Held {
+    let Some(due) = run.due.filter(|_| run.origin == Origin::Retry) else { return Ok(()) };
+    let last = store.runs.get(&RunId::of_slot(&run.pipeline, due, run.attempt - 1));
+    let wrong = last.is_some_and(|last| match last.result {
+        Some(result) => {
+            matches!(result, RunResult::Failure | RunResult::Error | RunResult::Timeout)
+        }
+        None => matches!(last.outcome, Outcome::Rejected | Outcome::Failed | Outcome::Unreachable),
+    });
+    let settled = store.settled.contains(&(run.pipeline.clone(), due));
+    hold("a_retry_follows_what_went_wrong", wrong && !settled, || {
+        format!("{} follows {last:?}", run.id)
+    })
+}
+
+/// A retry is not sent once the next due time has come.
+pub(super) fn a_retry_is_before_the_next_due_time(
+    run: &Run,
+    calendar: &Calendar,
+    now: Wall,
+) -> Held {
+    let Some(due) = run.due.filter(|_| run.origin == Origin::Retry) else { return Ok(()) };
+    let next = calendar.next_after(due).map(|next| calendar.fires(next));
+    hold("a_retry_is_before_the_next_due_time", next.is_none_or(|next| now < next), || {
+        format!("{} is begun at {now}, and {next:?} was next", run.id)
+    })
+}
+
+/// A due time is settled by one of its attempts, not by two.
+pub(super) fn a_slot_is_settled_once(new: bool, run: &Run) -> Held {
+    hold("a_slot_is_settled_once", new, || format!("{} settles its due time again", run.id))
+}
+
+/// In the end every due time with a run is settled by its last attempt, unless that was cancelled
+/// or skipped.
+pub(super) fn every_slot_is_settled(store: &Store) -> Held {
+    let mut last: BTreeMap<(&PipelineName, Wall), &Run> = BTreeMap::new();
+    for run in store.runs.values() {
+        let Some(due) = run.due else { continue };
+        let there = last.entry((&run.pipeline, due)).or_insert(run);
+        if run.attempt > there.attempt {
+            *there = run;
+        }
+    }
+    for ((pipeline, due), run) in last {
+        let settles = match run.result {
+            Some(result) => result.is_bad().is_some(),
+            None => run.reason != Some(Reason::Skipped),
+        };
+        let settled = store.settled.contains(&(pipeline.clone(), due));
+        hold("a_slot_is_settled_once", settles == settled, || {
+            format!("{} has ended so, and its due time is settled: {settled}", run.id)
+        })?;
+    }
+    Ok(())
+}
+
+/// Only of a run that is over another attempt can be given up.
+pub(super) fn only_the_ended_is_settled(before: Option<&Arc<Run>>, run: &Run) -> Held {
+    let ended = before.is_some_and(|before| !before.is_active());
+    hold("every_run_ends_once", ended, || format!("{} is settled and was {before:?}", run.id))
 }
 
 /// Due times since the store was made, by the schedule and the pauses, = scheduled triggers +

@@ -58,7 +58,21 @@ fn everything_was_met(met: &BTreeSet<String>) {
     expected.extend(RunResult::ALL.iter().map(|result| format!("{result:?}")));
     let built = |reason: &&MissedReason| **reason != MissedReason::LookupFailed;
     expected.extend(MissedReason::ALL.iter().filter(built).map(|reason| format!("{reason:?}")));
-    let places = ["crash", "restart", "edit", "stop", "suspend", "step", "failed commit"];
+    let places = [
+        "crash",
+        "restart",
+        "edit",
+        "reload",
+        "stop",
+        "suspend",
+        "step",
+        "failed commit",
+        "pause",
+        "resume",
+        "maintenance",
+        "retry",
+        "retry dropped",
+    ];
     expected.extend(places.map(str::to_owned));
     let places = ["adopted", "given up", "followed by its execution"];
     expected.extend(places.map(str::to_owned));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness_exporter::config::{
-    Account, Concurrency, Config, MetricsOptions, Pipeline, Polling, Results, SecretSource,
-    Storage, Webhook,
+    Account, Concurrency, Config, Maintenance, MetricsOptions, Pipeline, Polling, Results, Retry,
+    SecretSource, Storage, Webhook,
 };
 use harness_exporter::model::{AccountName, PipelineName, WebhookVersion};
 use harness_exporter::schedule::{Align, Schedule};
@@ -36,6 +36,9 @@ pub(super) struct Plan {
     /// How many of a thousand restarts come with another config.
     pub(super) edits: u64,
     pub(super) asks: u64,
+    /// How often somebody pauses or resumes.
+    pub(super) switches: u64,
+    pub(super) reloads: u64,
     pub(super) steps: u64,
     pub(super) suspends: u64,
     pub(super) stops: u64,
@@ -68,6 +71,8 @@ impl Plan {
             steps: often(3),
             suspends: often(1),
             stops: often(2),
+            switches: often(4),
+            reloads: often(4),
             asks: rng.below(8),
             horizon: base * rng.between(4, 14),
         }
@@ -98,7 +103,7 @@ impl Plan {
     pub(super) fn edited(&self, rng: &mut Rng) -> Config {
         let mut config = self.config();
         config.pipelines.retain_mut(|pipeline| {
-            match rng.below(6) {
+            match rng.below(8) {
                 0 => Arc::make_mut(pipeline).paused ^= true,
                 1 => {
                     let every = Duration::from_millis(rng.pick(&[3, 7, 60, 600]) * SECOND);
@@ -107,6 +112,8 @@ impl Plan {
                 }
                 2 => Arc::make_mut(pipeline).schedule = None,
                 3 => return false,
+                4 => Arc::make_mut(pipeline).maintenance.clear(),
+                5 => Arc::make_mut(pipeline).retry = None,
                 _ => {}
             }
             true
@@ -135,6 +142,15 @@ fn account(name: &str, rng: &mut Rng) -> Account {
     }
 }
 
+fn maintenance(base: u64, rng: &mut Rng) -> Vec<Maintenance> {
+    let windows = rng.pick(&[0, 0, 0, 0, 1, 2]);
+    let window = |_| Maintenance {
+        begins: Schedule::every(Duration::from_millis(base * rng.between(3, 6)), Align::Epoch, ""),
+        duration: Duration::from_millis(base * rng.between(1, 2) + rng.below(3) * 300),
+    };
+    (0..windows).map(window).collect()
+}
+
 fn pipeline(name: &str, account: &AccountName, base: u64, rng: &mut Rng) -> Pipeline {
     let every = Duration::from_millis(base * rng.between(1, 2) + rng.below(3) * 250);
     let align = rng.pick(&[Align::Spread, Align::Epoch]);
@@ -152,6 +168,11 @@ fn pipeline(name: &str, account: &AccountName, base: u64, rng: &mut Rng) -> Pipe
         unconfirmed_deadline: millis(rng, &[MINUTE, 5 * MINUTE, 15 * MINUTE]),
         run_deadline: millis(rng, &[5 * MINUTE, 30 * MINUTE, 2 * HOUR]),
         paused: rng.per_mille(60),
+        retry: rng.per_mille(400).then(|| Retry {
+            after: millis(rng, &[SECOND, base / 4, base]),
+            attempts: u32::try_from(rng.between(1, 3)).unwrap(),
+        }),
+        maintenance: maintenance(base, rng),
         polling: Polling {
             first: Duration::from_secs(1),
             min: millis(rng, &[2 * SECOND, 10 * SECOND]),

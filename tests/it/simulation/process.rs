@@ -1,16 +1,17 @@
 //! The process: the engine with a driver around it as the real one is, in small. It lives from a
 //! start to a kill or a stop.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Concurrency, Config};
 use harness_exporter::engine::{
     Effect, Engine, Input, ReadEvent, ReadExecution, Reply, SearchExecutions, SendTrigger,
 };
 use harness_exporter::model::{
-    AccountName, Fact, Now, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
+    AccountName, Fact, Now, Outcome, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
 };
 use harness_exporter::schedule::Schedule;
 
@@ -47,6 +48,8 @@ pub(super) struct Process {
     /// What the engine believes of the store.
     pub(super) writable: bool,
     pub(super) stopping: bool,
+    /// Pipelines that are paused by hand.
+    pub(super) held: BTreeSet<PipelineName>,
     /// Calls that are not answered.
     pub(super) calls: usize,
     /// When calls went, by the clock that is never set, within the last minute.
@@ -56,8 +59,9 @@ pub(super) struct Process {
     /// What `/metrics` shows.
     pub(super) board: Store,
     waiting: u64,
-    /// The latest time of the wall clock at which it was there.
-    seen: Wall,
+    /// The latest time of the wall clock at which it was there, for each pipeline since it was told
+    /// of last: the clock may have been set back before that.
+    seen: BTreeMap<PipelineName, Wall>,
     wakes_at: Option<u64>,
 }
 
@@ -94,6 +98,11 @@ impl World {
             let mark = self.store.pipelines.get(name).map(|row| row.mark.handled_until);
             regime.seen = mark.unwrap_or_default().max(regime.start);
         }
+        if self.bug == Some(Bug::ForgetRemoved) {
+            let removed = |run: &&Arc<Run>| self.pipeline(&run.pipeline).is_none();
+            let removed = self.store.active().filter(removed).map(|run| run.id.clone());
+            self.forgotten.extend(removed.collect::<Vec<_>>());
+        }
         self.process = Some(self.born(now));
         if self.rng.per_mille(500) {
             self.take_effects()?;
@@ -112,12 +121,19 @@ impl World {
             committing: false,
             writable: true,
             stopping: false,
+            held: self
+                .store
+                .pipelines
+                .values()
+                .filter(|r| r.held)
+                .map(|r| r.name.clone())
+                .collect(),
             calls: 0,
             recent: BTreeMap::new(),
             rests: HashMap::new(),
             board,
             waiting: 0,
-            seen: now.wall,
+            seen: BTreeMap::new(),
             wakes_at: None,
         }
     }
@@ -134,6 +150,7 @@ impl World {
                 }
                 Some(Bug::GiveUpEarly) => pipeline.unconfirmed_deadline /= 4,
                 Some(Bug::NoForbid) => pipeline.concurrency = Concurrency::Allow,
+                Some(Bug::IgnoreMaintenance) => pipeline.maintenance.clear(),
                 _ => {}
             }
         }
@@ -168,12 +185,47 @@ impl World {
             Some(Bug::ForgetLastSlot) => {
                 for row in &mut restored.pipelines {
                     let until = row.mark.handled_until;
-                    if let Ok(schedule) = row.schedule.parse::<Schedule>()
+                    if let Ok(schedule) =
+                        row.schedule.lines().next().unwrap_or_default().parse::<Schedule>()
                         && let Some(last) = schedule.due_times(&row.name).last_at_or_before(until)
                     {
                         row.mark.handled_until = Wall(last.0 - 1);
                     }
                 }
+            }
+            Some(Bug::CatchUpByEdit) => {
+                for row in &mut restored.pipelines {
+                    let config = self.pipeline(&row.name);
+                    let text = config.map(|config| Calendar::of(config).text().to_owned());
+                    row.schedule = text.unwrap_or_default();
+                }
+            }
+            Some(Bug::RetryUnconfirmed) => {
+                for run in restored
+                    .runs
+                    .iter_mut()
+                    .filter(|run| run.outcome == Outcome::Unconfirmed && !run.is_active())
+                {
+                    *run = Arc::new(Run { retry_at: run.ended, ..Run::clone(run) });
+                }
+            }
+            Some(Bug::SettleTwice) => {
+                for run in restored.runs.iter_mut().filter(|run| !run.is_active()) {
+                    *run = Arc::new(Run { retry_at: run.ended, ..Run::clone(run) });
+                }
+            }
+            Some(Bug::RetryLate) => {
+                let rows = &self.store.pipelines;
+                let passed = |run: &Run| {
+                    rows.get(&run.pipeline)
+                        .is_some_and(|row| Some(row.mark.handled_until) > run.due)
+                };
+                for run in restored.runs.iter_mut().filter(|run| !run.is_active() && passed(run)) {
+                    *run = Arc::new(Run { retry_at: run.ended, ..Run::clone(run) });
+                }
+            }
+            Some(Bug::ForgetRemoved) => {
+                restored.runs.retain(|run| !self.forgotten.contains(&run.id));
             }
             _ => {}
         }
@@ -230,6 +282,40 @@ impl World {
         self.input(input)
     }
 
+    /// Somebody pauses or resumes one pipeline, or all of them.
+    pub(super) fn switch(&mut self, held: bool) -> Held {
+        self.note(if held { "pause" } else { "resume" });
+        let all = self.rng.per_mille(200);
+        let index = self.rng.below(self.plan.pipelines.len() as u64);
+        let pipelines = if all { Vec::new() } else { vec![format!("p{index}")] };
+        let names = self.config.pipelines.iter().map(|pipeline| pipeline.name.clone());
+        let names: Vec<_> = names
+            .filter(|name| all || pipelines.iter().any(|named| named == name.as_str()))
+            .collect();
+        let Some(process) = &mut self.process else { return Ok(()) };
+        if held {
+            process.held.extend(names);
+        } else {
+            process.held.retain(|name| !names.contains(name));
+        }
+        if self.bug == Some(Bug::IgnorePause) {
+            return Ok(());
+        }
+        self.input(if held {
+            Input::Pause { request: 0, pipelines }
+        } else {
+            Input::Resume { request: 0, pipelines }
+        })
+    }
+
+    /// The config is edited and read again.
+    pub(super) fn reload(&mut self) -> Held {
+        self.note("reload");
+        self.config = self.plan.edited(&mut self.rng);
+        let config = self.engine_config();
+        self.input(Input::Configured(Arc::new(config)))
+    }
+
     pub(super) fn input(&mut self, input: Input) -> Held {
         self.say(|_| format!("{input:?}"));
         if self.is_killed() {
@@ -265,7 +351,7 @@ impl World {
         let wake = process.engine.wake_at(now);
         invariants::waking_makes_progress(wake.is_none_or(|at| at > now.mono))?;
         if !process.stopping {
-            process.seen = process.seen.max(now.wall);
+            process.seen.values_mut().for_each(|seen| *seen = now.wall.max(*seen));
             for regime in self.regimes.values_mut() {
                 regime.seen = regime.seen.max(now.wall);
             }
@@ -300,15 +386,25 @@ impl World {
 
     /// Takes the engine's effects: what needs no saving goes at once, the rest into a transaction.
     fn take_effects(&mut self) -> Held {
+        let now = self.now();
         let Some(process) = &mut self.process else { return Ok(()) };
         let mut turn = Turn::default();
+        let mut maintenance = false;
         let (mut reads, effects) = (Vec::new(), process.engine.effects());
         for effect in effects {
             match effect {
                 Effect::Fact(Fact::Waiting(count)) => process.waiting = count,
-                Effect::Fact(Fact::Next { .. }) | Effect::UnknownWord { .. } => {}
+                Effect::Fact(Fact::Maintenance { .. }) => maintenance = true,
+                Effect::Fact(Fact::Next { .. })
+                | Effect::Silenced { .. }
+                | Effect::UnknownWord { .. } => {}
                 Effect::Withheld { .. } => panic!("nothing is withheld but in a dry run"),
-                Effect::Fact(fact) => turn.facts.push(fact),
+                Effect::Fact(fact) => {
+                    if let Fact::Loaded(row) = &fact {
+                        process.seen.insert(row.name.clone(), now.wall);
+                    }
+                    turn.facts.push(fact);
+                }
                 Effect::SendTrigger(send) => {
                     process.calls += 1;
                     turn.sends.push(send);
@@ -318,6 +414,9 @@ impl World {
                 Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
                 Effect::SearchExecutions(search) => reads.push(Read::Search(search)),
             }
+        }
+        if maintenance {
+            self.note("maintenance");
         }
         for read in reads {
             if self.is_killed() {
@@ -342,13 +441,27 @@ impl World {
             if let Some(due) = send.due {
                 invariants::nothing_is_sent_late(&send.pipeline, due, now.wall)?;
             }
+            let begun = turn.facts.iter().find_map(|fact| match fact {
+                Fact::Run { run, .. } if run.id == send.run => Some(run),
+                _ => None,
+            });
+            let (Some(run), Some(config)) = (begun, self.pipeline(&send.pipeline.name)) else {
+                continue;
+            };
+            let calendar = Calendar::of(config);
+            let paused = config.paused || process.held.contains(&config.name);
+            let left_alone = paused || calendar.is_maintenance(now.wall);
+            invariants::nothing_is_sent_while_left_alone(run, left_alone)?;
+            if run.phase == Phase::Sending && run.sent == Some(run.begun) {
+                invariants::a_retry_is_before_the_next_due_time(run, &calendar, now.wall)?;
+            }
         }
         Ok(())
     }
 
     /// What the schedules call for up to now, against what is shown.
     fn the_schedule_balances_now(&self) -> Held {
-        let due = self.regimes.values().map(|regime| regime.count(regime.seen)).sum();
+        let due = self.regimes.values().map(Regime::fired).sum();
         let tallies = self.store.tallies.values();
         let told: i64 = tallies.map(|tally| tally.scheduled + tally.missed).sum();
         let waiting = self.process.as_ref().map_or(0, |process| process.waiting);
@@ -360,14 +473,14 @@ impl World {
     pub(super) fn note_schedule(&mut self, fact: &Fact) {
         let Fact::Loaded(row) = fact else { return };
         let name: PipelineName = row.name.clone();
-        let seen = self.process.as_ref().map_or_else(Wall::default, |process| process.seen);
+        let seen = self.process.as_ref().and_then(|process| process.seen.get(&name).copied());
         let regime: &mut Regime = self.regimes.entry(name).or_default();
-        let schedule = row.schedule.parse().ok().filter(|_| !row.paused);
+        let calendar = Calendar::read(&row.name, &row.schedule);
         *regime = Regime {
             closed: regime.count(row.mark.handled_until),
-            due_times: schedule.map(|schedule: Schedule| schedule.due_times(&row.name)),
+            calendar: (!row.paused && !row.held).then_some(calendar),
             start: row.mark.handled_until,
-            seen: row.mark.handled_until.max(seen),
+            seen: row.mark.handled_until.max(seen.unwrap_or_default()),
         };
     }
 }

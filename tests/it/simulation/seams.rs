@@ -7,8 +7,8 @@ use std::sync::Arc;
 use harness_exporter::config::DEFAULT_UNCONFIRMED_DEADLINE;
 use harness_exporter::engine::{Input, ReadEvent, Reply, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Change, EventAnswer, EventId, ExecutionAnswer, ExecutionsAnswer, Fact, Outcome,
-    Phase, RunId, Status, TriggerAnswer, TriggerClass, TriggerStatus,
+    AccountName, Change, EventAnswer, EventId, ExecutionAnswer, ExecutionsAnswer, Fact, Origin,
+    Outcome, Phase, RunId, Status, TriggerAnswer, TriggerClass, TriggerStatus,
 };
 use harness_exporter::totals;
 
@@ -139,6 +139,17 @@ impl World {
                     run,
                     &self.store,
                 )?;
+                invariants::a_retry_follows_what_went_wrong(run, &self.store)?;
+                invariants::nothing_fires_by_an_edit(self.regimes.get(&run.pipeline), run)?;
+                if run.origin == Origin::Retry {
+                    self.note("retry");
+                }
+            }
+            if let Fact::Run { change: Change::Settled, .. } = fact {
+                self.note("retry dropped");
+                if self.bug == Some(Bug::LoseSettled) {
+                    continue;
+                }
             }
             for entry in totals::of(fact) {
                 invariants::counters_never_fall(entry.key, entry.op)?;

@@ -1,11 +1,13 @@
 //! A store in memory. A transaction is applied whole or not at all; what is committed outlives the
 //! process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness_exporter::model::{Change, Fact, Mark, Phase, PipelineName, Restored, Run, RunId};
+use harness_exporter::model::{
+    Change, Fact, Mark, Phase, PipelineName, Restored, Run, RunId, Wall,
+};
 use harness_exporter::model::{Origin, StoredPipeline};
 use harness_exporter::totals::{self, Entry, Key, Op, Owner, Total};
 
@@ -30,6 +32,8 @@ pub(super) struct Store {
     pub(super) pipelines: BTreeMap<PipelineName, StoredPipeline>,
     pub(super) totals: BTreeMap<(Owner, Key), i64>,
     pub(super) tallies: BTreeMap<PipelineName, Tally>,
+    /// Due times with a run that are settled.
+    pub(super) settled: BTreeSet<(PipelineName, Wall)>,
 }
 
 impl Store {
@@ -41,21 +45,30 @@ impl Store {
             }
             Fact::Run { run, change, mark } => {
                 let before = self.runs.get(&run.id);
-                if *change == Change::Begun {
-                    invariants::a_slot_is_begun_once(before, run)?;
-                    self.tally(&run.pipeline).active += 1;
-                } else {
-                    invariants::nothing_follows_the_end(before, run)?;
-                    invariants::never_two_for_one(before, run)?;
+                match change {
+                    Change::Begun => {
+                        invariants::a_slot_is_begun_once(before, run)?;
+                        self.tally(&run.pipeline).active += 1;
+                    }
+                    Change::Settled => invariants::only_the_ended_is_settled(before, run)?,
+                    _ => {
+                        invariants::nothing_follows_the_end(before, run)?;
+                        invariants::never_two_for_one(before, run)?;
+                    }
                 }
-                if !run.is_active() {
+                if !run.is_active() && *change != Change::Settled {
                     self.tally(&run.pipeline).active -= 1;
+                }
+                let settles = |entry: &Entry| matches!(entry.key, Key::Slots(_));
+                if let Some(due) = run.due.filter(|_| totals::of(fact).iter().any(settles)) {
+                    let new = self.settled.insert((run.pipeline.clone(), due));
+                    invariants::a_slot_is_settled_once(new, run)?;
                 }
                 self.runs.insert(run.id.clone(), run.clone());
                 self.set_mark(&run.pipeline, mark.as_ref());
             }
             Fact::Missed { pipeline, mark, .. } => self.set_mark(pipeline, Some(mark)),
-            Fact::Waiting(_) | Fact::Next { .. } => {}
+            Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
         }
         self.count(fact);
         Ok(())
@@ -95,9 +108,22 @@ impl Store {
             key: *key,
             value: *value,
         };
+        let mut newest: BTreeMap<&PipelineName, &Arc<Run>> = BTreeMap::new();
+        for run in self.runs.values().filter(|run| run.due.is_some()) {
+            let there = newest.entry(&run.pipeline).or_insert(run);
+            if (run.due, run.attempt) > (there.due, there.attempt) {
+                *there = run;
+            }
+        }
+        let last = newest.into_values().filter(|run| !run.is_active());
         Restored {
             pipelines: self.pipelines.values().cloned().collect(),
-            runs: self.runs.values().filter(|run| self.is_restored(run)).cloned().collect(),
+            runs: {
+                let mut runs: BTreeMap<&RunId, &Arc<Run>> =
+                    self.runs.iter().filter(|(_, run)| self.is_restored(run)).collect();
+                runs.extend(last.map(|run| (&run.id, run)));
+                runs.into_values().cloned().collect()
+            },
             totals: self.totals.iter().map(total).collect(),
             ..Restored::default()
         }
@@ -126,6 +152,6 @@ pub(super) fn pipeline_of(fact: &Fact) -> Option<&PipelineName> {
         Fact::Loaded(row) => Some(&row.name),
         Fact::Run { run, .. } => Some(&run.pipeline),
         Fact::Missed { pipeline, .. } => Some(pipeline),
-        Fact::Waiting(_) | Fact::Next { .. } => None,
+        Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => None,
     }
 }

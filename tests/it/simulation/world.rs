@@ -52,6 +52,9 @@ pub(super) enum Event {
         life: u32,
     },
     Ask,
+    /// Somebody pauses (true) or resumes.
+    Switch(bool),
+    Reload,
     Step(i64),
     Suspend(u64),
     Stop,
@@ -73,6 +76,8 @@ pub(super) struct World {
     pub(super) shown: BTreeMap<(Owner, Key), i64>,
     /// Runs of which Harness has said something that is in none of our tables.
     pub(super) strange: BTreeSet<RunId>,
+    /// Runs that are not given back any more, because that is the bug.
+    pub(super) forgotten: BTreeSet<RunId>,
     pub(super) met: Met,
     /// When the executions were last looked through for each run.
     pub(super) searched: BTreeMap<RunId, u64>,
@@ -120,6 +125,7 @@ impl World {
             regimes: BTreeMap::new(),
             shown: BTreeMap::new(),
             strange: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             met: Met::new(),
             searched: BTreeMap::new(),
             clocks_true: true,
@@ -145,6 +151,15 @@ impl World {
         for _ in 0..self.plan.asks {
             let at = self.rng.below(horizon);
             self.after(at, Event::Ask);
+        }
+        for _ in 0..self.plan.switches {
+            let at = self.rng.below(horizon);
+            let held = self.rng.per_mille(500);
+            self.after(at, Event::Switch(held));
+        }
+        for _ in 0..self.plan.reloads {
+            let at = self.rng.below(horizon);
+            self.after(at, Event::Reload);
         }
         for _ in 0..self.plan.steps {
             let at = self.rng.below(horizon);
@@ -189,6 +204,7 @@ impl World {
 
     fn judge(&mut self) -> Held {
         invariants::every_run_ends_once(&self.store)?;
+        invariants::every_slot_is_settled(&self.store)?;
         for run in &self.strange {
             if let Some(run) = self.store.runs.get(run) {
                 invariants::unknown_words_are_followed(run, &self.harness)?;
@@ -221,6 +237,8 @@ impl World {
             Event::Recovered { life } if alive(life) => self.store_recovers(),
             Event::Wake { life } if alive(life) => self.turn(Vec::new()),
             Event::Ask if self.process.is_some() => self.ask(),
+            Event::Switch(held) if self.process.is_some() => self.switch(held),
+            Event::Reload if self.process.is_some() && !self.resting => self.reload(),
             Event::Step(by) => {
                 self.note("step");
                 self.say(|_| format!("the wall clock is set by {by} ms"));

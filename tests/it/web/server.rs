@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use harness_exporter::web::{self, Limits, Request, Site, TriggerReply};
+use harness_exporter::web::{self, Guard, Limits, Request, Site, TriggerReply};
 use reqwest::{Client, Method, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -32,6 +32,7 @@ pub(super) struct Server {
 pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) telemetry_path: &'static str,
+    pub(super) guard: Guard,
     /// Who is asked; without it, nothing can be changed.
     pub(super) driver: Option<mpsc::Sender<Request>>,
     pub(super) body: Bytes,
@@ -42,6 +43,7 @@ impl Default for Setup {
         Self {
             limits: Limits::default(),
             telemetry_path: "/metrics",
+            guard: Guard::none().unwrap(),
             driver: None,
             body: Bytes::from_static(EXPOSITION.as_bytes()),
         }
@@ -65,6 +67,7 @@ impl Setup {
             healthy: Box::new(move || is_healthy.load(Ordering::SeqCst)),
             ready: ready.clone(),
             telemetry_path: self.telemetry_path.to_owned(),
+            guard: self.guard,
             enable_trigger: self.driver.is_some(),
             enable_lifecycle: self.driver.is_some(),
             driver: self.driver.unwrap_or_else(|| mpsc::channel(1).0),
