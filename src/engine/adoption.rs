@@ -9,7 +9,6 @@
 //! [`Search`] is one run's looking, over several pages; [`Claims`] remembers what ended runs have
 //! had; [`matching`](super::matching) decides.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,15 +19,14 @@ use super::{Active, Effect, Engine, Timer};
 use crate::config::Pipeline;
 use crate::limiter::Ticket;
 use crate::model::{
-    AccountName, Answered, EventId, ExecutionFilter, ExecutionId, ExecutionsAnswer, ExecutionsPage,
-    ExecutionsQuery, ListedExecution, Mono, Now, Outcome, Phase, Reason, RunId, Summary, Target,
-    Wall,
+    AccountName, Answered, ExecutionFilter, ExecutionsAnswer, ExecutionsPage, ExecutionsQuery,
+    ListedExecution, Mono, Now, Outcome, Phase, Reason, RunId, Summary, Target, Wall,
 };
 use crate::run::{self, Sight};
 
 /// By how much an execution may seem to have started before its webhook: clocks that differ by up to
 /// 2 s are taken as equal, and Harness' `Date` has whole seconds.
-const TOLERANCE: Duration = Duration::from_secs(5);
+pub(super) const TOLERANCE: Duration = Duration::from_secs(5);
 
 /// How much more is asked for than is wanted, as long as the clocks' difference is not known well.
 const MARGIN: Duration = Duration::from_mins(1);
@@ -42,10 +40,6 @@ const MOST_PAGES: u32 = 10;
 
 /// How many executions are asked for at once.
 const PAGE: u32 = 100;
-
-/// For how long after `unconfirmed_deadline` what an ended run had is remembered: longer than any
-/// call takes, and any last look.
-const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// The custom webhook's `triggerType`.
 const WEBHOOK: &str = "WEBHOOKCUSTOM";
@@ -88,57 +82,6 @@ impl Search {
     fn begin_again(&mut self) {
         self.page = 0;
         self.found.clear();
-    }
-}
-
-/// What runs that are over have had, as long as it may be met in a list.
-#[derive(Debug, Default)]
-pub(super) struct Claims {
-    /// Since when, once that is known.
-    ended: VecDeque<(Option<Mono>, Claim)>,
-}
-
-#[derive(Debug)]
-struct Claim {
-    event: Option<EventId>,
-    execution: Option<ExecutionId>,
-    /// One whose execution was never known may be the owner of what is found later.
-    unfound: Option<Unfound>,
-}
-
-/// A run that ended while it was not known whether it has an execution: it was of unknown fate, or
-/// its event was never resolved.
-#[derive(Debug)]
-struct Unfound {
-    outcome: Outcome,
-    run: RunId,
-    account: AccountName,
-    target: Target,
-    sent_at: Mono,
-    unconfirmed_deadline: Duration,
-}
-
-impl Claims {
-    fn unfound(&self, account: &AccountName, target: &Target) -> impl Iterator<Item = &Unfound> {
-        let unfound = self.ended.iter().filter_map(|(_, claim)| claim.unfound.as_ref());
-        unfound.filter(move |one| one.account == *account && one.target == *target)
-    }
-
-    /// Takes note of the time, and forgets what is too old.
-    pub(super) fn pass(&mut self, now: Mono, longest_deadline: impl FnOnce() -> Duration) {
-        for (since, _) in self.ended.iter_mut().rev().take_while(|(since, _)| since.is_none()) {
-            *since = Some(now);
-        }
-        let old = |after: Duration, (since, _): &(Option<Mono>, Claim)| {
-            since.is_some_and(|since| since.after(after) < now)
-        };
-        if !self.ended.front().is_some_and(|first| old(REMEMBERED, first)) {
-            return;
-        }
-        let after = REMEMBERED.saturating_add(longest_deadline());
-        while self.ended.front().is_some_and(|first| old(after, first)) {
-            self.ended.pop_front();
-        }
     }
 }
 
@@ -248,7 +191,7 @@ impl Engine {
         self.settle_search(id, ticket, &answered, now);
         let Some(active) = self.runs.get_mut(id) else { return };
         match answered.answer {
-            ExecutionsAnswer::Page(page) => return self.take_page(id, page, now),
+            ExecutionsAnswer::Page(page) => return self.take_page(id, *page, now),
             ExecutionsAnswer::TooLarge if active.search.size > 1 => {
                 active.search.size /= 2;
                 active.search.begin_again();
@@ -399,67 +342,6 @@ impl Engine {
             .chain(ended.map(|unfound| unfound.sought(now)))
             .collect()
     }
-
-    /// Whether an execution is known to belong to another of our runs.
-    fn is_claimed(&self, one: &ListedExecution) -> bool {
-        let same = |event: Option<&EventId>, execution: Option<&ExecutionId>| {
-            execution == Some(&one.id) || (event.is_some() && event == one.event.as_ref())
-        };
-        let active = self.runs.values().map(|active| &active.run);
-        active.into_iter().any(|run| same(run.event.as_ref(), run.execution.as_ref()))
-            || self
-                .claims
-                .ended
-                .iter()
-                .any(|(_, claim)| same(claim.event.as_ref(), claim.execution.as_ref()))
-    }
-
-    /// Whether an execution may belong to another of our runs of which that will be known: one whose
-    /// webhook has not been answered, or whose event this list does not tell.
-    fn may_be_anothers(
-        &self,
-        one: &ListedExecution,
-        start: Wall,
-        (account, target): (&AccountName, &Target),
-        now: Now,
-    ) -> bool {
-        let sent_before = |sent_at: Mono| wall_of(sent_at, now).before(TOLERANCE) <= start;
-        let mut lost = self.claims.unfound(account, target);
-        let is_lost = |one: &Unfound| one.outcome == Outcome::Lost && sent_before(one.sent_at);
-        if one.event.is_none() && lost.any(is_lost) {
-            return true;
-        }
-        self.runs.values().any(|other| {
-            let open = match other.run.phase {
-                Phase::Sending => true,
-                Phase::Accepted => one.event.is_none(),
-                _ => false,
-            };
-            open && other.run.account == *account
-                && other.target().as_ref() == Some(target)
-                && sent_before(other.sent_at)
-        })
-    }
-
-    /// Remembers what a run has had that is over.
-    pub(super) fn remember(&mut self, active: &Active) {
-        let run = &active.run;
-        let is_unfound =
-            run.execution.is_none() && matches!(run.outcome, Outcome::Unconfirmed | Outcome::Lost);
-        let unfound = active.target().filter(|_| is_unfound).map(|target| Unfound {
-            outcome: run.outcome,
-            run: run.id.clone(),
-            account: run.account.clone(),
-            target,
-            sent_at: active.sent_at,
-            unconfirmed_deadline: active.rules.unconfirmed_deadline,
-        });
-        if run.event.is_none() && run.execution.is_none() && unfound.is_none() {
-            return;
-        }
-        let claim = Claim { event: run.event.clone(), execution: run.execution.clone(), unfound };
-        self.claims.ended.push_back((None, claim));
-    }
 }
 
 impl Active {
@@ -490,13 +372,6 @@ impl Active {
     }
 }
 
-impl Unfound {
-    fn sought(&self, now: Now) -> Sought {
-        let sought = window(&self.run, wall_of(self.sent_at, now), self.unconfirmed_deadline);
-        Sought { is_over: true, ..sought }
-    }
-}
-
 /// What a pipeline triggers, in Harness' identifiers.
 pub(super) fn target_of(config: &Pipeline) -> Target {
     Target {
@@ -508,11 +383,11 @@ pub(super) fn target_of(config: &Pipeline) -> Target {
 }
 
 /// An instant by the wall clock as it goes now: it may have been set since.
-fn wall_of(instant: Mono, now: Now) -> Wall {
+pub(super) fn wall_of(instant: Mono, now: Now) -> Wall {
     now.wall.before(now.mono.since(instant))
 }
 
-fn window(run: &RunId, sent: Wall, unconfirmed_deadline: Duration) -> Sought {
+pub(super) fn window(run: &RunId, sent: Wall, unconfirmed_deadline: Duration) -> Sought {
     Sought {
         run: run.clone(),
         from: sent.before(TOLERANCE),

@@ -13,6 +13,7 @@ mod adoption;
 mod answers;
 mod by_execution;
 mod calls;
+mod claims;
 mod configure;
 mod due;
 mod matching;
@@ -25,8 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account::AccountState;
+use adoption::Search;
 pub use adoption::SearchExecutions;
-use adoption::{Claims, Search};
+use claims::Claims;
 use due::PipelineState;
 
 use crate::config::{

@@ -57,7 +57,7 @@ fn listed(id: &str, start: Wall) -> ListedExecution {
 }
 
 fn page(executions: Vec<ListedExecution>) -> ExecutionsAnswer {
-    ExecutionsAnswer::Page(ExecutionsPage { executions, last: true, total: None })
+    ExecutionsAnswer::Page(Box::new(ExecutionsPage { executions, last: true, total: None }))
 }
 
 const GIVEN_UP: (Phase, Outcome, Option<Reason>, Option<RunResult>) =
@@ -119,9 +119,9 @@ fn without_a_key_it_has_failed_at_once() {
 #[test]
 fn where_nothing_is_found_it_has_failed_at_the_deadline_and_cost_few_looks() {
     let mut bench = in_doubt(manual("p"));
-    bench.pass_finding(DEADLINE - secs(1), &[]);
+    bench.pass_finding(mins(14), &[]);
     assert_eq!(bench.state(), LOOKED_FOR);
-    bench.pass_finding(secs(1), &[]);
+    bench.pass_finding(mins(1), &[]);
     assert_eq!(bench.state(), GIVEN_UP);
     assert_eq!(bench.newest().message.as_deref(), Some("HTTP 502"));
     assert!(matches!(bench.ask("p"), Reply::Begun(_)), "forbid is free again");
@@ -130,8 +130,8 @@ fn where_nothing_is_found_it_has_failed_at_the_deadline_and_cost_few_looks() {
 
 #[test]
 fn what_others_started_or_own_is_none_of_its_own() {
-    let sent = |bench: &Bench| bench.newest().sent.unwrap();
     type Change = fn(&mut ListedExecution, Wall);
+    let sent = |bench: &Bench| bench.newest().sent.unwrap();
     let changes: [Change; 8] = [
         |one, _| one.trigger = Some("another".to_owned()),
         |one, _| one.trigger = None,
@@ -323,7 +323,7 @@ fn pages_are_read_to_the_end_sizes_are_halved_and_an_unknown_filter_is_left_out(
     let expected = ExecutionFilter::Pipeline("p".to_owned());
     assert_eq!((&bench.searches[0].query.filter, bench.searches[0].query.page), (&expected, 0));
     let more = |executions: Vec<ListedExecution>| {
-        ExecutionsAnswer::Page(ExecutionsPage { executions, last: false, total: None })
+        ExecutionsAnswer::Page(Box::new(ExecutionsPage { executions, last: false, total: None }))
     };
     let (own, now) = (listed("x1", bench.wall()), bench.wall());
     bench.search_is_answered(more(vec![own.clone()]));

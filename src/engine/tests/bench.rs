@@ -340,7 +340,7 @@ impl Bench {
         loop {
             while !self.searches.is_empty() {
                 let page = ExecutionsPage { executions: found.to_vec(), last: true, total: None };
-                self.search_is_answered(ExecutionsAnswer::Page(page));
+                self.search_is_answered(ExecutionsAnswer::Page(Box::new(page)));
             }
             if self.now.mono >= until {
                 return;

@@ -40,7 +40,7 @@ fn of_trigger(trigger: &str) -> ExecutionFilter {
 
 async fn page(client: &Client, query: &ExecutionsQuery) -> ExecutionsPage {
     match client.list_executions(query).await.answer {
-        ExecutionsAnswer::Page(page) => page,
+        ExecutionsAnswer::Page(page) => *page,
         other => panic!("{other:?}"),
     }
 }

@@ -9,6 +9,7 @@
 mod bugs;
 mod harness;
 mod invariants;
+mod listing;
 mod plan;
 mod process;
 mod rng;
