@@ -15,9 +15,16 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use harness_exporter::config::Location;
+use harness_exporter::model::{
+    AccountName, Change, EventId, ExecutionId, Fact, Outcome, Phase, PipelineName, Run, RunId,
+    RunResult, Status, Wall,
+};
 use harness_exporter::simulator::{Simulator, Stage, World};
+use harness_exporter::store::{Care, Store};
 
 const ACCOUNT: &str = "acme0000000000000000AA";
 
@@ -30,6 +37,8 @@ async fn main() {
     idle();
     in_flight(1_000);
     for_each_run(1_000);
+    restart(0);
+    restart(100);
 }
 
 /// Memory of an exporter that has nothing to do.
@@ -79,6 +88,74 @@ fn for_each_run(count: usize) {
     println!("| CPU for one run, saved to disk | {:.3} ms |", cpu / ended * 1e3);
 }
 
+/// How soon 10,000 open runs are shown and read again after a start, beside so many ended ones for each
+/// of 1,000 pipelines.
+fn restart(ended: i64) {
+    let simulator = world(0, Duration::ZERO);
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 1_000, 10, ended);
+    let bytes = std::fs::metadata(folder.path().join("store.db")).unwrap().len();
+    let runs = 1_000 * (10 + ended);
+    let begun = Instant::now();
+    let exporter =
+        Exporter::start_on(folder, &simulator.url(), &pipelines(1_000, "concurrency: allow"));
+    let text = exporter.scrape();
+    let shown = begun.elapsed();
+    assert!(sum(&text, "harness_pipeline_active_runs", "") >= 10_000.0);
+    while simulator.world().calls.is_empty() {
+        assert!(begun.elapsed() < Duration::from_mins(2), "it takes too long");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let read = begun.elapsed();
+    let (shown, read) = (shown.as_millis(), read.as_millis());
+    println!("| store of {runs} runs, for one run | {} bytes |", bytes / runs.unsigned_abs());
+    println!("| start to `/metrics`, 10,000 of {runs} runs open | {shown} ms |");
+    println!("| start to the first read, 10,000 of {runs} runs open | {read} ms |");
+}
+
+/// A store with so many open and ended runs for each pipeline.
+fn fill(folder: &Path, pipelines: i64, open: i64, ended: i64) {
+    let now = harness_exporter::driver::wall();
+    let location = Location::of_file(folder.join("store.db"));
+    let mut store = Store::open(&location, now).unwrap();
+    for pipeline in 0..pipelines {
+        let name = PipelineName::new(&format!("p{pipeline}"));
+        let facts = (0..open + ended).map(|number| {
+            let begun = Wall(now.0 - 1_000 * (number + 1));
+            let id = RunId::of_slot(&name, begun, 1);
+            let event = format!("{:024x}", pipeline * 100_000 + number);
+            let run = Run {
+                due: Some(begun),
+                phase: Phase::Executing,
+                sent: Some(begun),
+                accepted: Some(begun),
+                event: EventId::new(&event).ok(),
+                execution: ExecutionId::new(&format!("exec-{pipeline}-{number}")).ok(),
+                outcome: Outcome::Started,
+                resolved: Some(begun),
+                status: Some(Status::Running),
+                ..Run::new(id, name.clone(), AccountName::new("default"), begun)
+            };
+            let run = if number < open { run } else { over(run) };
+            Fact::Run { run: Arc::new(run), change: Change::Begun, mark: None }
+        });
+        store.commit(&facts.collect::<Vec<_>>(), Care::Written).unwrap();
+    }
+}
+
+fn over(run: Run) -> Run {
+    let end = Some(Wall(run.begun.0 + 60_000));
+    Run {
+        phase: Phase::Ended,
+        status: Some(Status::Success),
+        result: Some(RunResult::Success),
+        end,
+        duration: Some(60_000),
+        ended: end,
+        ..run
+    }
+}
+
 fn world(count: usize, duration: Duration) -> Simulator {
     let mut world = World::new(ACCOUNT, 1.0);
     for number in 0..count {
@@ -105,7 +182,10 @@ struct Exporter {
 
 impl Exporter {
     fn start(url: &str, pipelines: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_on(tempfile::tempdir().unwrap(), url, pipelines)
+    }
+
+    fn start_on(folder: tempfile::TempDir, url: &str, pipelines: &str) -> Self {
         let config = folder.path().join("config.yaml");
         std::fs::write(
             &config,

@@ -25,7 +25,7 @@ use crate::harness::{self, Client};
 use crate::metrics::{self, Loop, Own};
 use crate::model::{AccountName, Mono, Run, Wall};
 use crate::store::{Store, Writer};
-use crate::web::{self, Guard, Limits, ListenAddress, Request, Site};
+use crate::web::{self, Guard, Limits, ListenAddress, Request, Running, RunningConfig, Site};
 
 /// How long the loop may stand still before `/-/healthy` says so.
 const STANDS_STILL: Duration = Duration::from_secs(30);
@@ -93,7 +93,7 @@ fn reread(load: Load, storage: Storage) -> Reread {
                 clients: clients(&loaded.config)?,
                 warnings: loaded.warnings.iter().map(ToString::to_string).collect(),
                 fingerprint: loaded.fingerprint,
-                config: Arc::new(loaded.config),
+                running: running_config(loaded.config)?,
             })
         };
         read().map_err(|error| format!("{error:#}"))
@@ -122,6 +122,7 @@ pub async fn run(
     let clock = Clock::start();
     let config = &setup.config;
     let clients = clients(config)?;
+    let running = Running::new(running_config(config.clone())?);
     let store = Store::open(&config.storage.location, clock.now().wall)?;
     let restored = store.load().context("cannot read the store")?;
     let own = Arc::new(own_metrics(&setup, clock.now().wall)?);
@@ -152,10 +153,22 @@ pub async fn run(
     let shown = Shown { board: board.clone(), own: own.clone(), heartbeat };
     let site = Site {
         healthy: still_ticks(clock, pulse.clone()),
-        page: shown.clone().page(),
+        snapshot: {
+            let shown = shown.clone();
+            Box::new(move || shown.snapshot())
+        },
+        up: {
+            let own = own.clone();
+            Box::new(move |account| own.up(account))
+        },
+        execution_url: {
+            let running = running.clone();
+            Box::new(move |run| execution_url(&running, run))
+        },
         render: shown.exposition(),
         ready: ready.clone(),
         telemetry_path: setup.telemetry_path,
+        running: running.clone(),
         driver: requests.clone(),
         guard: setup.guard,
         enable_trigger: setup.enable_trigger,
@@ -177,6 +190,7 @@ pub async fn run(
         asks: incoming,
         pulse,
         reread,
+        running,
         ended: setup.ended,
     };
     tokio::select! {
@@ -190,6 +204,12 @@ pub(crate) fn clients(config: &Config) -> anyhow::Result<BTreeMap<AccountName, C
     let client =
         |(name, account): (&AccountName, &Arc<Account>)| Ok((name.clone(), Client::new(account)?));
     config.accounts.iter().map(client).collect()
+}
+
+/// What the web has to know of a config.
+fn running_config(config: Config) -> anyhow::Result<RunningConfig> {
+    let hook_token = config.notifications.as_ref().map(harness::read_secret).transpose();
+    Ok(RunningConfig { hook_token: hook_token.context("notifications")?, config: Arc::new(config) })
 }
 
 /// Runs the loop and the server side by side. The server outlives the loop by a moment, so that
@@ -243,10 +263,15 @@ impl Shown {
             Bytes::from(metrics::render(&self.snapshot(), &self.own))
         })
     }
+}
 
-    fn page(self) -> Box<dyn Fn() -> String + Send + Sync> {
-        Box::new(move || web::pipelines_table(&self.snapshot()))
-    }
+/// Where Harness shows the execution of a run of a pipeline that is in the config.
+fn execution_url(running: &Running, run: &Run) -> Option<String> {
+    let config = running.now().config.clone();
+    let account = config.accounts.get(&run.account)?;
+    let pipeline = config.pipelines.iter().find(|pipeline| pipeline.name == run.pipeline)?;
+    let execution = run.execution.as_ref()?;
+    Some(harness::execution_page(account, &pipeline.target(), execution).to_string())
 }
 
 fn still_ticks(clock: Clock, pulse: Arc<AtomicU64>) -> Box<dyn Fn() -> bool + Send + Sync> {

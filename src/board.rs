@@ -14,8 +14,8 @@ use std::time::Duration;
 use crate::calendar::Calendar;
 use crate::config::{self, Config};
 use crate::model::{
-    AccountName, ActiveState, Change, Durations, Fact, PipelineName, Restored, Run, RunId,
-    RunResult, StoredPipeline, Wall,
+    AccountName, ActiveState, Change, Durations, Fact, PauseCause, PipelineName, Restored, Run,
+    RunId, RunResult, StoredPipeline, Wall,
 };
 use crate::totals::{self, Cell, Entry, Key, Owner};
 
@@ -310,6 +310,17 @@ impl PipelineBoard {
         let upper = *sorted.get(middle).filter(|_| sorted.len() >= FEWEST_RUNS)?;
         let lower = if sorted.len().is_multiple_of(2) { *sorted.get(middle - 1)? } else { upper };
         u64::try_from(lower.midpoint(upper)).ok().map(Duration::from_millis)
+    }
+
+    /// Whether this keeps it from being triggered at its due times.
+    #[must_use]
+    pub fn is_paused_by(&self, cause: PauseCause) -> bool {
+        match cause {
+            PauseCause::Config => self.config.paused,
+            PauseCause::DryRun => self.dry_run,
+            PauseCause::Maintenance => self.in_maintenance,
+            PauseCause::Manual => self.held,
+        }
     }
 
     /// One of its totals.

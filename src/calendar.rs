@@ -243,9 +243,7 @@ mod tests {
             let all: Vec<i64> = (0..8 * 3600).filter(due).collect();
             for from in (0..7 * 3600).step_by(437) {
                 let next = all.iter().find(|second| **second > from).map(|second| noon(*second));
-                if next.is_some() || !all.is_empty() {
-                    assert_eq!(calendar.next_after(noon(from)), next, "{windows:?} {from}");
-                }
+                assert_eq!(calendar.next_after(noon(from)), next, "{windows:?} {from}");
                 let last = all.iter().rev().find(|second| **second <= from && **second > 0);
                 let newest = calendar.newest_fired(noon(0), noon(from));
                 assert_eq!(newest, last.map(|second| noon(*second)), "{windows:?} {from}");

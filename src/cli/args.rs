@@ -1,8 +1,50 @@
-//! Forms of values that clap does not know.
+//! Flags that several commands share, and forms of values that clap does not know.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::{Args, ValueEnum};
+
 use crate::config::duration::Span;
+
+/// Where the config is.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ConfigFiles {
+    /// Config to read, or a directory of them; repeatable
+    #[arg(
+        long = "config.file",
+        env = "HARNESS_EXPORTER_CONFIG_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        default_value = "config.yaml"
+    )]
+    pub(super) config_files: Vec<PathBuf>,
+}
+
+/// How a result is written.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct OutputFormat {
+    /// How to print what came of it
+    #[arg(
+        long = "output",
+        env = "HARNESS_EXPORTER_OUTPUT",
+        hide_env_values = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    pub(super) output: Output,
+}
+
+/// A form of results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// For a person.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 /// A path to serve the exposition at: absolute, spelled in one way only, and none of our others.
 pub(super) fn telemetry_path(text: &str) -> Result<String, &'static str> {
@@ -14,8 +56,9 @@ pub(super) fn telemetry_path(text: &str) -> Result<String, &'static str> {
     if text != "/" && segments.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         return Err("must not hold empty segments, . or ..");
     }
-    if text.starts_with("/-/") || text.starts_with("/api/") {
-        return Err("/-/ and /api/ are taken");
+    let taken = ["/-/", "/api/", "/hooks/", "/pipelines/", "/runs/"];
+    if text == "/config" || taken.iter().any(|taken| text.starts_with(taken)) {
+        return Err("/-/, /api/, /hooks/, /pipelines/, /runs/ and /config are taken");
     }
     Ok(text.to_owned())
 }
@@ -31,7 +74,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(Span(Duration::ZERO)) => Err("must be longer than nothing".to_owned()),
         Ok(Span(duration)) => Ok(duration),
-        Err(error) => Err(format!("want {error}")),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -58,6 +101,9 @@ mod tests {
             "/ä",
             "/-/healthy",
             "/api/v1/pipelines/x/trigger",
+            "/hooks/harness",
+            "/config",
+            "/runs/x",
         ] {
             assert!(telemetry_path(bad).is_err(), "{bad:?}");
         }
@@ -72,8 +118,9 @@ mod tests {
         }
         assert_eq!(duration("60s"), Ok(Duration::from_mins(1)));
         assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
-        for bad in ["", "0s", "60", "s", "1 h"] {
-            assert!(duration(bad).is_err(), "{bad:?}");
+        for bad in ["", "0s", "60", "s", "1 h", "banana"] {
+            let said = duration(bad).unwrap_err();
+            assert_eq!(said.matches("want").count(), usize::from(bad != "0s"), "{bad:?}: {said}");
         }
     }
 }

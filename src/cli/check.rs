@@ -1,45 +1,47 @@
 //! `check`: is the config valid, and what would it do?
 
 use std::fmt::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{Failure, load::load, print, remark};
-use crate::config::{Colours, Config, PLACEHOLDER_ACCOUNT_ID, Pipeline};
+use super::args::ConfigFiles;
+use super::{Failure, escaped, load::load, online, print, remark, serve};
+use crate::calendar::Calendar;
+use crate::config::{Colours, Config, Pipeline};
 use crate::driver;
 use crate::model::Wall;
-use crate::schedule::Schedule;
 
 /// Check the config and show when each pipeline is due
 #[derive(Args, Debug)]
 pub(super) struct Check {
-    /// Config to read, or a directory of them; repeatable
+    #[command(flatten)]
+    config: ConfigFiles,
+
+    /// Ask Harness whether each trigger is there and switched on; changes nothing
     #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
+        long = "online",
+        env = "HARNESS_EXPORTER_ONLINE",
         hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
+        value_parser = clap::builder::BoolishValueParser::new()
     )]
-    config_files: Vec<PathBuf>,
+    online: bool,
 }
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = load(&self.config_files)?;
+        let loaded = load(&self.config.config_files)?;
         for warning in &loaded.warnings {
             remark(&format!("{}\n", warning.rendered(Colours::Ansi)));
         }
-        for account in loaded.config.placeholder_accounts() {
-            let name = &account.name;
-            remark(&format!(
-                "warning: the account_id of account {name} is still {PLACEHOLDER_ACCOUNT_ID}: \
-                 `demo` takes it, `serve` does not"
-            ));
+        print(&report(&loaded.config, driver::wall()))?;
+        if self.online {
+            return online::check(&loaded.config);
         }
-        Ok(print(&report(&loaded.config, driver::wall()))?)
+        if let Err(failure) = serve::check_accounts(&loaded.config) {
+            remark(&format!("warning: {failure}"));
+        }
+        Ok(())
     }
 }
 
@@ -47,13 +49,14 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A table of the pipelines and the sum of their runs.
 fn report(config: &Config, now: Wall) -> String {
-    let mut rows = vec![["PIPELINE", "SCHEDULE", "NEXT DUE", "RUNS A DAY"].map(str::to_owned)];
+    let heading = ["PIPELINE", "SCHEDULE", "NEXT DUE", "AND THEN", "RUNS A DAY"];
+    let mut rows = vec![heading.map(str::to_owned)];
     let mut total: u64 = 0;
     for pipeline in &config.pipelines {
-        let (next, runs) = outlook(pipeline, now);
+        let (next, then, runs) = outlook(pipeline, now);
         total = total.saturating_add(runs);
-        let schedule = pipeline.schedule.as_ref().map_or("-", Schedule::text);
-        rows.push([pipeline.name.to_string(), schedule.to_owned(), next, runs.to_string()]);
+        let name = escaped(pipeline.name.as_str());
+        rows.push([name, schedule(pipeline), next, then, runs.to_string()]);
     }
     let mut report = table(&rows);
     let pipelines = counted(config.pipelines.len(), "pipeline");
@@ -63,17 +66,37 @@ fn report(config: &Config, now: Wall) -> String {
     report
 }
 
-/// When a pipeline is due next, and how often within a day.
-fn outlook(pipeline: &Pipeline, now: Wall) -> (String, u64) {
-    let Some(schedule) = &pipeline.schedule else {
-        return ("only when asked for".to_owned(), 0);
-    };
-    if pipeline.paused {
-        return ("paused".to_owned(), 0);
+/// The schedule as it was written, with its zone where that is not UTC.
+fn schedule(pipeline: &Pipeline) -> String {
+    match &pipeline.schedule {
+        None => "-".to_owned(),
+        Some(schedule) if schedule.timezone() == "UTC" => schedule.text().to_owned(),
+        Some(schedule) => format!("{} {}", schedule.text(), schedule.timezone()),
     }
-    let due = schedule.due_times(&pipeline.name);
-    let next = due.next_after(now).map_or_else(|| "never".to_owned(), |next| next.to_string());
-    (next, due.count_between(now, now.after(DAY)))
+}
+
+/// When a pipeline is started next and when after that, jitter and maintenance heeded, and how
+/// often within a day.
+fn outlook(pipeline: &Pipeline, now: Wall) -> (String, String, u64) {
+    let never = |why: &str| (why.to_owned(), "-".to_owned(), 0);
+    if pipeline.schedule.is_none() {
+        return never("only when asked for");
+    }
+    if pipeline.paused {
+        return never("paused");
+    }
+    let calendar = Calendar::of(pipeline);
+    // A due time whose delay is not over yet is still to come.
+    let next = calendar.next_after(Wall(now.0.saturating_sub(delay(&calendar, now))));
+    let Some(next) = next else { return never("never") };
+    let then = calendar.next_after(next).map(|then| calendar.fires(then).to_string());
+    let then = then.unwrap_or_else(|| "never".to_owned());
+    (calendar.fires(next).to_string(), then, calendar.count_between(now, now.after(DAY)))
+}
+
+/// By how much what is due fires later, in milliseconds.
+fn delay(calendar: &Calendar, now: Wall) -> i64 {
+    calendar.fires(now).0.saturating_sub(now.0)
 }
 
 /// A number and what there are so many of.
@@ -101,9 +124,11 @@ pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
 pub(super) mod tests {
 
     use super::*;
-    use crate::config::Account;
+    use std::sync::Arc;
+
+    use crate::config::{Account, Maintenance};
     use crate::model::{AccountName, PipelineName};
-    use crate::schedule::Align;
+    use crate::schedule::{Align, Schedule};
 
     const MINUTE: Duration = Duration::from_mins(1);
 
@@ -132,14 +157,24 @@ pub(super) mod tests {
     #[test]
     fn the_report_says_what_the_config_does() {
         let at = Wall(1_795_489_911_000);
-        insta::assert_snapshot!(report(&config("acme0000000000000000AA"), at), @r"
-        PIPELINE        SCHEDULE     NEXT DUE              RUNS A DAY
-        checkout-smoke  every 15m    2026-11-24T03:15:00Z  96
-        prüfung         every 1440m  2026-11-25T00:00:00Z  1
-        sleeping        every 15m    paused                0
-        release         -            only when asked for   0
+        let mut config = config("acme0000000000000000AA");
+        let name = PipelineName::new("nightly");
+        let berlin = |text, jitter| Schedule::cron(text, "Europe/Berlin", jitter).unwrap();
+        let window = berlin("0 0 25 11 *", Duration::ZERO);
+        config.pipelines.push(Arc::new(Pipeline {
+            schedule: Some(berlin("30 2 * * *", MINUTE * 10)),
+            maintenance: vec![Maintenance { begins: window, duration: DAY }],
+            ..Pipeline::new(name, AccountName::new("default"))
+        }));
+        insta::assert_snapshot!(report(&config, at), @"
+        PIPELINE        SCHEDULE                  NEXT DUE                 AND THEN                 RUNS A DAY
+        checkout-smoke  every 15m                 2026-11-24T03:15:00Z     2026-11-24T03:30:00Z     96
+        prüfung         every 1440m               2026-11-25T00:00:00Z     2026-11-26T00:00:00Z     1
+        sleeping        every 15m                 paused                   -                        0
+        release         -                         only when asked for      -                        0
+        nightly         30 2 * * * Europe/Berlin  2026-11-26T01:30:34.15Z  2026-11-27T01:30:34.15Z  0
 
-        The config is valid: 4 pipelines, 97 runs in the next 24 hours.
+        The config is valid: 5 pipelines, 97 runs in the next 24 hours.
         ");
     }
 }

@@ -16,6 +16,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::args::ConfigFiles;
 use super::{Failure, args, block_on, load::load_closed, print};
 use crate::app;
 use crate::config::duration::Span;
@@ -37,15 +38,8 @@ const POLLING: Polling = Polling {
 /// Show what it does, with a stand-in of Harness and sped up; needs no account
 #[derive(Args, Debug)]
 pub(super) struct Demo {
-    /// Config to read
-    #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
-    )]
-    config_file: PathBuf,
+    #[command(flatten)]
+    config: ConfigFiles,
 
     /// Address to listen on
     #[arg(
@@ -81,7 +75,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let loaded = load_closed(std::slice::from_ref(&self.config_file))?;
+        let loaded = load_closed(&self.config.config_files)?;
         telemetry::init(Level::Warn, Format::Logfmt).map_err(anyhow::Error::from)?;
         Ok(block_on(self.show(loaded))??)
     }
@@ -158,6 +152,7 @@ fn secluded(config: &Config, url: &Url, folder: &Path, speed: f64) -> Config {
         Arc::new(Account {
             url: url.clone(),
             api_key: None,
+            ca_file: None,
             requests_per_minute: 1_000_000,
             max_active_runs: u32::MAX,
             triggers_per_minute: u32::MAX,
@@ -230,6 +225,24 @@ fn style_of(result: RunResult) -> Style {
 mod tests {
     use super::*;
     use crate::model::{AccountName, PipelineName, Reason, RunId, Wall};
+
+    #[test]
+    fn nothing_of_an_account_leads_outside() {
+        let account = Account {
+            api_key: Some(SecretSource::Env("KEY".to_owned())),
+            ca_file: Some(PathBuf::from("nowhere.pem")),
+            ..Account::new(
+                AccountName::new("default"),
+                "https://app.harness.io".parse().unwrap(),
+                "a",
+            )
+        };
+        let url: Url = "http://127.0.0.1:9".parse().unwrap();
+        let config = secluded(&Config::new(account, []), &url, Path::new("/tmp"), 1.0);
+        let account = &config.accounts["default"];
+        assert_eq!((&account.url, &account.ca_file), (&url, &None));
+        assert!(account.api_key.is_none());
+    }
 
     #[test]
     fn a_line_a_run_with_its_verdict_in_colour() {

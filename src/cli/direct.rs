@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, FromArgMatches};
 use serde_json::{Map, Value, json};
 
 use super::Failure;
@@ -18,6 +20,68 @@ const API_KEY_VARIABLE: &str = "HARNESS_EXPORTER_API_KEY";
 /// Holds the webhook token where no file is named.
 const TOKEN_VARIABLE: &str = "HARNESS_EXPORTER_WEBHOOK_TOKEN";
 
+/// What `run` may be told in place of a config and of names in it.
+///
+/// Both on one command line are a mistake. Variables are not: they are left alone where names are
+/// given, for somebody may have set them for good.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Instead {
+    pub(super) account: DirectAccount,
+    pub(super) pipeline: DirectPipeline,
+}
+
+impl FromArgMatches for Instead {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let typed = FLAGS.into_iter().find(|id| {
+            matches.value_source(id).is_some_and(|source| source == ValueSource::CommandLine)
+        });
+        let named = matches.get_many::<String>("names").is_some_and(|names| names.len() > 0);
+        match typed {
+            Some(id) if named => {
+                let flag = id.replace('_', "-");
+                let what = format!("a NAME and --{flag} exclude each other\n");
+                Err(clap::Error::raw(ErrorKind::ArgumentConflict, what))
+            }
+            None if named => Ok(Self::default()),
+            _ if matches.get_one::<String>("account").is_none() => {
+                let what = "want the NAME of a pipeline in the config, or --account and so on\n";
+                Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, what))
+            }
+            _ => Ok(Self {
+                account: DirectAccount::from_arg_matches(matches)?,
+                pipeline: DirectPipeline::from_arg_matches(matches)?,
+            }),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Instead {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        DirectPipeline::augment_args(DirectAccount::augment_args(command))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+/// Their ids in clap.
+const FLAGS: [&str; 8] = [
+    "account",
+    "url",
+    "api_key_file",
+    "org",
+    "project",
+    "pipeline",
+    "trigger",
+    "webhook_token_file",
+];
+
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Instead of a config")]
 pub(super) struct DirectAccount {
@@ -28,15 +92,14 @@ pub(super) struct DirectAccount {
         hide_env_values = true,
         value_name = "ID"
     )]
-    pub(super) account: Option<String>,
+    account: Option<String>,
 
     /// Its cluster, vanity or self-managed host; without it that of Harness' own first cluster
     #[arg(
         long = "url",
-        env = "HARNESS_EXPORTER_URL",
+        env = "HARNESS_EXPORTER_HARNESS_URL",
         hide_env_values = true,
-        value_name = "URL",
-        requires = "account"
+        value_name = "URL"
     )]
     url: Option<String>,
 
@@ -45,8 +108,7 @@ pub(super) struct DirectAccount {
         long = "api-key-file",
         env = "HARNESS_EXPORTER_API_KEY_FILE",
         hide_env_values = true,
-        value_name = "FILE",
-        requires = "account"
+        value_name = "FILE"
     )]
     api_key_file: Option<PathBuf>,
 }
@@ -55,13 +117,7 @@ pub(super) struct DirectAccount {
 #[command(next_help_heading = "Instead of a config")]
 pub(super) struct DirectPipeline {
     /// Identifier of the organization
-    #[arg(
-        long = "org",
-        env = "HARNESS_EXPORTER_ORG",
-        hide_env_values = true,
-        value_name = "ID",
-        requires = "account"
-    )]
+    #[arg(long = "org", env = "HARNESS_EXPORTER_ORG", hide_env_values = true, value_name = "ID")]
     org: Option<String>,
 
     /// Identifier of the project
@@ -69,8 +125,7 @@ pub(super) struct DirectPipeline {
         long = "project",
         env = "HARNESS_EXPORTER_PROJECT",
         hide_env_values = true,
-        value_name = "ID",
-        requires = "account"
+        value_name = "ID"
     )]
     project: Option<String>,
 
@@ -79,8 +134,7 @@ pub(super) struct DirectPipeline {
         long = "pipeline",
         env = "HARNESS_EXPORTER_PIPELINE",
         hide_env_values = true,
-        value_name = "ID",
-        requires = "account"
+        value_name = "ID"
     )]
     pipeline: Option<String>,
 
@@ -89,8 +143,7 @@ pub(super) struct DirectPipeline {
         long = "trigger",
         env = "HARNESS_EXPORTER_TRIGGER",
         hide_env_values = true,
-        value_name = "ID",
-        requires = "account"
+        value_name = "ID"
     )]
     trigger: Option<String>,
 
@@ -99,8 +152,7 @@ pub(super) struct DirectPipeline {
         long = "webhook-token-file",
         env = "HARNESS_EXPORTER_WEBHOOK_TOKEN_FILE",
         hide_env_values = true,
-        value_name = "FILE",
-        requires = "account"
+        value_name = "FILE"
     )]
     webhook_token_file: Option<PathBuf>,
 }
@@ -108,6 +160,9 @@ pub(super) struct DirectPipeline {
 impl DirectAccount {
     /// A config with this account and no pipeline; none where no account is named.
     pub(super) fn config(&self) -> Result<Option<Config>, Failure> {
+        if self.account.is_none() && (self.url.is_some() || self.api_key_file.is_some()) {
+            return Err(Failure::Usage(anyhow!("--url and --api-key-file want --account too")));
+        }
         self.account().map(|account| read(&account, &[])).transpose()
     }
 
@@ -168,6 +223,12 @@ fn read(account: &Value, pipelines: &[Value]) -> Result<Config, Failure> {
     let name = PathBuf::from("command line");
     match parse(&[Source { name, text }]) {
         Ok((config, _)) => Ok(config),
-        Err(problems) => Err(Failure::Usage(anyhow!(problems.to_string().replace('\n', "; ")))),
+        Err(problems) => {
+            // A place in a text that nobody has written helps nobody.
+            let told = problems.0.iter().map(|problem| {
+                format!("command line: {}: {}", problem.place.path(), problem.message)
+            });
+            Err(Failure::Usage(anyhow!(told.collect::<Vec<_>>().join("; "))))
+        }
     }
 }

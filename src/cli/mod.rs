@@ -11,9 +11,12 @@ mod exporter;
 mod health;
 mod load;
 mod metrics;
+mod online;
 mod pause;
 mod report;
 mod run;
+mod schedule;
+mod schema;
 mod serve;
 mod status;
 mod trigger;
@@ -41,6 +44,7 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Check(check::Check),
+    Schedule(schedule::ScheduleCommand),
     Health(health::Health),
     Pause(pause::Pause),
     Resume(pause::Resume),
@@ -48,6 +52,7 @@ enum Command {
     Status(status::Status),
     Trigger(trigger::Trigger),
     Metrics(metrics::Metrics),
+    Schema(schema::Schema),
 }
 
 /// Does what the command line says.
@@ -56,6 +61,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Schedule(command) => command.run(),
         Command::Health(command) => command.run(),
         Command::Pause(command) => command.run(),
         Command::Resume(command) => command.run(),
@@ -63,6 +69,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status(command) => command.run(),
         Command::Trigger(command) => command.run(),
         Command::Metrics(command) => command.run(),
+        Command::Schema(command) => command.run(),
     }
 }
 

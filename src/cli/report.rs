@@ -6,23 +6,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::Serialize;
 use url::Url;
 
+use super::args::Output;
 use super::escaped;
 use crate::config::duration::Span;
 use crate::model::{Origin, Outcome, Reason, Run, RunResult, Stage, Status, Wall};
-
-/// How a result is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// For a person.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
 
 /// What is known of a run or an event.
 #[derive(Clone, Debug, Serialize)]

@@ -1,21 +1,27 @@
 //! `run`: pipelines triggered now and followed to their ends, by hand and on no account.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
 
-use super::direct::{DirectAccount, DirectPipeline};
-use super::report::{Output, Report};
-use super::{Failure, args, block_on, escaped, load::load, print, remark, serve};
+use super::args::OutputFormat;
+use super::direct::Instead;
+use super::report::Report;
+use super::{
+    Failure,
+    args::{self, ConfigFiles},
+    block_on, escaped,
+    load::load,
+    print, remark, serve,
+};
 use crate::app::{self, clients};
 use crate::config::{Config, Pipeline};
 use crate::driver::Follower;
 use crate::harness::{self, execution_page};
-use crate::model::{Change, Outcome, Phase, PipelineName, Run as Record, RunResult, Target};
+use crate::model::{Change, Outcome, Phase, PipelineName, Run as Record, RunResult};
 
 /// Trigger pipelines now and follow them to their ends
 ///
@@ -27,30 +33,19 @@ use crate::model::{Change, Outcome, Phase, PipelineName, Run as Record, RunResul
 /// another. Of several runs the highest of 4, 3, 1 and 0 counts.
 #[derive(Args, Debug)]
 pub(super) struct Run {
+    // First, because it must see the names before they are taken away.
+    #[command(flatten)]
+    instead: Instead,
+
     /// Names of pipelines in the config; they run side by side
-    #[arg(value_name = "NAME", required_unless_present = "account", conflicts_with_all = INSTEAD)]
+    #[arg(value_name = "NAME", help_heading = None)]
     names: Vec<String>,
 
-    /// Config to read, or a directory of them; repeatable
-    #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
-    )]
-    config_files: Vec<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFiles,
 
-    /// How to print what came of it: progress goes to standard error
-    #[arg(
-        long = "output",
-        env = "HARNESS_EXPORTER_OUTPUT",
-        hide_env_values = true,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t
-    )]
-    output: Output,
+    #[command(flatten)]
+    format: OutputFormat,
 
     /// Stop following after this long, such as 30m; the runs go on in Harness
     #[arg(
@@ -70,25 +65,7 @@ pub(super) struct Run {
         value_parser = clap::builder::BoolishValueParser::new()
     )]
     detach: bool,
-
-    #[command(flatten)]
-    account: DirectAccount,
-
-    #[command(flatten)]
-    pipeline: DirectPipeline,
 }
-
-/// What takes the place of a config and of names in it.
-const INSTEAD: [&str; 8] = [
-    "account",
-    "url",
-    "api_key_file",
-    "org",
-    "project",
-    "pipeline",
-    "trigger",
-    "webhook_token_file",
-];
 
 /// What a run came to; of several the greatest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,7 +90,7 @@ impl Verdict {
 
 impl Run {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let config = match self.account.config_with(&self.pipeline)? {
+        let config = match self.instead.account.config_with(&self.instead.pipeline)? {
             Some(config) => config,
             None => self.chosen()?,
         };
@@ -144,7 +121,7 @@ impl Run {
 
     /// The pipelines of the config that were named, and no others.
     fn chosen(&self) -> Result<Config, Failure> {
-        let loaded = load(&self.config_files)?;
+        let loaded = load(&self.config.config_files)?;
         for (index, name) in self.names.iter().enumerate() {
             if self.names.iter().take(index).any(|earlier| earlier == name) {
                 return Err(Failure::Usage(anyhow!("{name} is named twice: name it once")));
@@ -239,7 +216,7 @@ impl Following<'_> {
             }
             Change::Started | Change::Progress => Some(self.report(&run).news()),
             Change::TriggerFailed | Change::Finished => {
-                print(&self.report(&run).written(self.command.output, Report::line))?;
+                print(&self.report(&run).written(self.command.format.output, Report::line))?;
                 None
             }
         };
@@ -258,7 +235,7 @@ impl Following<'_> {
         let account = self.config.accounts.get(&run.account);
         let page = pipeline.zip(account).zip(run.execution.as_ref()).map(
             |((pipeline, account), execution)| {
-                execution_page(account, &target(pipeline), execution)
+                execution_page(account, &pipeline.target(), execution)
             },
         );
         Report::of_run(run, page)
@@ -270,11 +247,11 @@ impl Following<'_> {
         if self.command.detach && is_taken(run) {
             let several = self.config.pipelines.len() > 1;
             let text = if several { Report::name_and_event } else { Report::event_alone };
-            return Ok(print(&report.written(self.command.output, text))?);
+            return Ok(print(&report.written(self.command.format.output, text))?);
         }
         let what = if is_taken(run) { "goes on in Harness" } else { "was not triggered" };
         remark(&escaped(&format!("{}: no longer followed, {what}", run.pipeline)));
-        Ok(print(&report.written(self.command.output, Report::line))?)
+        Ok(print(&report.written(self.command.format.output, Report::line))?)
     }
 
     fn conclude(&self) -> Result<(), Failure> {
@@ -303,15 +280,6 @@ impl Following<'_> {
 /// Whether Harness has it, and goes on with it whatever becomes of this process.
 fn is_taken(run: &Record) -> bool {
     matches!(run.phase, Phase::Accepted | Phase::Executing)
-}
-
-fn target(pipeline: &Pipeline) -> Target {
-    Target {
-        org: pipeline.org.clone(),
-        project: pipeline.project.clone(),
-        pipeline: pipeline.pipeline.clone(),
-        trigger: pipeline.trigger.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow};
 use clap::Args;
 
+use super::args::ConfigFiles;
 use super::{Failure, args, block_on, load::load};
 use crate::app;
 use crate::config::{self, Account, Config, Loaded, Location, PLACEHOLDER_ACCOUNT_ID, Secrets};
@@ -15,15 +16,8 @@ use crate::web::{Guard, ListenAddress};
 /// Trigger, follow and export, until told to stop
 #[derive(Args, Debug)]
 pub(super) struct Serve {
-    /// Config to read, or a directory of them; repeatable
-    #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
-    )]
-    config_files: Vec<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFiles,
 
     /// Address to listen on, :PORT for all of this machine's; repeatable
     #[arg(
@@ -124,13 +118,13 @@ impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let guard = self.guard()?;
         self.check_exposure(&guard)?;
-        let loaded = load(&self.config_files)?;
+        let loaded = load(&self.config.config_files)?;
         let loaded = checked(loaded, self.storage_url.as_deref())?;
         telemetry::init(self.log_level, self.log_format).map_err(anyhow::Error::from)?;
         for warning in loaded.warnings {
             tracing::warn!(%warning, "the config may not mean what it says");
         }
-        let (files, storage_url) = (self.config_files, self.storage_url);
+        let (files, storage_url) = (self.config.config_files, self.storage_url);
         let again = move || {
             let open = |source: &_| read_secret(source).map_err(|error| error.to_string());
             let loaded = config::load(&files, Secrets::Opened(&open))?;

@@ -1,15 +1,15 @@
 //! `status`: what became of an event, whoever caused it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
 
+use super::args::{ConfigFiles, Output, OutputFormat};
 use super::direct::DirectAccount;
-use super::report::{Output, Report};
+use super::report::Report;
 use super::{Failure, block_on, load::load, print, serve};
 use crate::app::clients;
 use crate::config::{Account, Config, Pipeline};
@@ -30,26 +30,11 @@ pub(super) struct Status {
     #[arg(value_name = "EVENT_ID", value_parser = EventId::new)]
     event: EventId,
 
-    /// Config to read, or a directory of them; repeatable. Its accounts are asked one by one
-    #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
-    )]
-    config_files: Vec<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFiles,
 
-    /// How to print it
-    #[arg(
-        long = "output",
-        env = "HARNESS_EXPORTER_OUTPUT",
-        hide_env_values = true,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t
-    )]
-    output: Output,
+    #[command(flatten)]
+    format: OutputFormat,
 
     /// Look again until it has ended, and print each change
     #[arg(
@@ -84,7 +69,7 @@ impl Status {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = match self.account.config()? {
             Some(config) => config,
-            None => load(&self.config_files)?.config,
+            None => load(&self.config.config_files)?.config,
         };
         serve::check_accounts(&config)?;
         harness::install_crypto();
@@ -98,13 +83,13 @@ impl Status {
         clients: BTreeMap<AccountName, Client>,
     ) -> Result<(), Failure> {
         let (account, event) = self.find(config, &clients).await?;
-        let view = View { config, account, output: self.output };
+        let view = View { config, account, output: self.format.output };
         if !self.watch {
             return view.print(&event, Report::block);
         }
         view.print(&event, Report::line)?;
         let event = view.watch(event, clients).await?;
-        if self.output == Output::Text { view.print(&event, Report::block) } else { Ok(()) }
+        if self.format.output == Output::Text { view.print(&event, Report::block) } else { Ok(()) }
     }
 
     /// The account that knows the event.

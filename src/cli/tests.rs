@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
@@ -8,11 +10,19 @@ fn the_definitions_hold_together() {
     Cli::command().debug_assert();
 }
 
+/// Flags that mean different things in different commands, or that a variable should not set in
+/// passing, have variables that say more.
+const LONGER: [(&str, &str, &str); 3] = [
+    ("run", "url", "HARNESS_EXPORTER_HARNESS_URL"),
+    ("status", "url", "HARNESS_EXPORTER_HARNESS_URL"),
+    ("create", "yes", "HARNESS_EXPORTER_TRIGGER_CREATE_YES"),
+];
+
 #[test]
-fn every_flag_has_its_variable() {
+fn every_flag_has_its_variable_and_every_variable_one_meaning() {
     let mut program = Cli::command();
     program.build();
-    let mut seen = 0;
+    let mut meanings: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut commands: Vec<&clap::Command> = program.get_subcommands().collect();
     while let Some(command) = commands.pop() {
         if command.get_name() == "help" {
@@ -24,13 +34,22 @@ fn every_flag_has_its_variable() {
             else {
                 continue;
             };
+            let longer = LONGER.iter().find(|(c, f, _)| (*c, *f) == (command.get_name(), flag));
             let name = flag.replace(['.', '-'], "_").to_uppercase();
-            let variable = format!("HARNESS_EXPORTER_{name}");
-            assert_eq!(arg.get_env(), Some(variable.as_ref()), "{flag}");
-            seen += 1;
+            let wanted = longer.map_or_else(
+                || format!("HARNESS_EXPORTER_{name}"),
+                |(_, _, name)| (*name).to_owned(),
+            );
+            assert_eq!(arg.get_env(), Some(wanted.as_ref()), "{flag}");
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let meaning = (flag.to_owned(), help.clone());
+            let first = meanings.entry(wanted.clone()).or_insert(meaning);
+            // The demo has one address, and says no more of it.
+            let same = first.1.starts_with(&help) || help.starts_with(&first.1);
+            assert!(first.0 == flag && same, "{wanted}: {first:?}, {help}");
         }
     }
-    assert_eq!(seen, 49);
+    assert!(meanings.len() > 30, "{meanings:?}");
 }
 
 #[test]

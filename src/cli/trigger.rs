@@ -1,11 +1,11 @@
 //! `trigger`: the custom webhook trigger that an entry of the config names, in Harness.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::args::ConfigFiles;
 use super::{Failure, block_on, check::table, escaped, load::load, print, remark, run, serve};
 use crate::config::{Account, Pipeline};
 use crate::harness::{self, Client, NewTrigger, TriggerError, triggers_url};
@@ -52,7 +52,7 @@ struct Create {
     /// Do it
     #[arg(
         long = "yes",
-        env = "HARNESS_EXPORTER_YES",
+        env = "HARNESS_EXPORTER_TRIGGER_CREATE_YES",
         hide_env_values = true,
         value_parser = clap::builder::BoolishValueParser::new()
     )]
@@ -88,15 +88,8 @@ struct Entry {
     #[arg(value_name = "NAME")]
     name: String,
 
-    /// Config to read, or a directory of them; repeatable
-    #[arg(
-        long = "config.file",
-        env = "HARNESS_EXPORTER_CONFIG_FILE",
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = "config.yaml"
-    )]
-    config_files: Vec<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFiles,
 }
 
 impl Trigger {
@@ -117,7 +110,7 @@ struct Meant {
 
 impl Entry {
     fn find(&self) -> Result<Meant, Failure> {
-        let config = load(&self.config_files)?.config;
+        let config = load(&self.config.config_files)?.config;
         let pipeline = run::find(&config, &self.name)?.clone();
         let account = config.accounts.get(&pipeline.account);
         let account = account.context("its account is not in the config")?.clone();
@@ -192,7 +185,7 @@ impl Find {
         let meant = self.entry.find()?;
         let client = meant.client()?;
         let name = &meant.pipeline.trigger;
-        let trigger = block_on(client.look_up_trigger(&meant.account, &meant.pipeline))?
+        let trigger = block_on(client.look_up_trigger(&meant.pipeline))?
             .with_context(|| format!("cannot look up trigger {name}"))?;
         let url = trigger
             .webhook_url

@@ -2,8 +2,8 @@
 
 use serde_yaml::Value;
 
+use super::hiding::{self, Secrecy};
 use super::index::{Index, Shortened};
-use super::keys::{self, Secrecy};
 use super::place::{Place, Spot};
 use super::problem::Report;
 
@@ -136,10 +136,10 @@ fn key_and_value(line: &str) -> Option<(&str, &str)> {
 /// A place in a line of what is no YAML. Its value is shown where its key says that it is no
 /// secret, and nothing of a line without a key.
 fn spot(line: &str, number: usize, column: usize) -> Spot {
-    let plain = |key: &str| keys::secrecy(key) == Secrecy::Open;
+    let plain = |key: &str| hiding::of(key) == Secrecy::Open;
     let (open, hidden) = match key_and_value(line) {
         Some((key, value)) => {
-            let simple = !value.contains(['{', '[', '"', '#']) && !keys::has_credentials(value);
+            let simple = !value.contains(['{', '[', '"', '#']) && !hiding::has_credentials(value);
             let start = line.chars().count() - value.chars().count();
             if plain(key) && simple { (line.chars().count(), 0) } else { (start, 1) }
         }

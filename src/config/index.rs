@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, Span};
 
-use super::keys;
+use super::hiding::{self, Secrecy};
 use super::place::{Part, Spot, Step};
 use super::problem::quoted;
 
@@ -290,14 +290,12 @@ impl<'a> Index<'a> {
     }
 
     fn shown(&self, key: &str, value: usize) -> Shown {
-        match keys::secrecy(key) {
-            keys::Secrecy::Secret => Shown::Never,
+        match hiding::of(key) {
+            Secrecy::Secret => Shown::Never,
             // It may be the misspelled name of a secret, but also of a section.
-            keys::Secrecy::Unknown => Shown::No,
-            keys::Secrecy::Open if self.text(value).is_some_and(keys::has_credentials) => {
-                Shown::Never
-            }
-            keys::Secrecy::Open => Shown::Yes,
+            Secrecy::Unknown => Shown::No,
+            Secrecy::Open if self.text(value).is_some_and(hiding::has_credentials) => Shown::Never,
+            Secrecy::Open => Shown::Yes,
         }
     }
 }

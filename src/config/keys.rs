@@ -1,9 +1,8 @@
 //! The table of all keys: what each is called, what it takes, its default and what it is for.
 //!
-//! From it come docs/configuration.md and the JSON Schema, and what of a file may be shown. The
-//! reader does not follow it; tests hold the two to each other: the reader asks for the keys that
-//! are here and no others, and what is given here as a default changes nothing when it is written
-//! down.
+//! From it follows what of a file may be shown: where a key may hold a secret, its value may not,
+//! and neither may that of a key which is not here. What a key takes and is for is told for readers;
+//! the reader of the config does not follow it.
 
 use self::Form::{
     Cron, Durations, Headers, Id, Labels, Name, Payload, Seconds, Section as In, Sections, Texts,
@@ -109,6 +108,8 @@ const fn is(default: &'static str) -> Absent {
 
 const NONE: Absent = Absent::Means("none");
 
+const UNLESS_IN_URL: Absent = Absent::Means("required, unless a webhook URL says it");
+
 const RESULT_WORDS: Form =
     Words(&["success", "failure", "error", "timeout", "cancellation", "skip"]);
 
@@ -117,7 +118,12 @@ pub static CONFIG: Section = Section {
     about: "The config, which may be spread over several files; the sections `accounts`, \
             `results`, `metrics`, `notifications` and `storage` stand in one of them.",
     keys: &[&[
-        key("accounts", Sections(&ACCOUNT), Absent::Required, "Whom it speaks to; at least one."),
+        key(
+            "accounts",
+            Sections(&ACCOUNT),
+            Absent::Means("required, in one of the files"),
+            "Whom it speaks to; at least one.",
+        ),
         key(
             "defaults",
             In(&DEFAULTS),
@@ -125,7 +131,12 @@ pub static CONFIG: Section = Section {
             "What holds for each pipeline of the same file that does not say otherwise. Mappings \
              and lists are replaced as a whole.",
         ),
-        key("pipelines", Sections(&PIPELINE), Absent::Required, "What is triggered."),
+        key(
+            "pipelines",
+            Sections(&PIPELINE),
+            Absent::Means("required, in any of the files"),
+            "What is triggered.",
+        ),
         key("results", In(&RESULTS), NONE, "What four debatable statuses of Harness count as."),
         key("metrics", In(&METRICS), NONE, "What of /metrics is a matter of choice."),
         key(
@@ -202,11 +213,11 @@ pub static PIPELINE: Section = Section {
                 Absent::Means("the pipeline's identifier"),
                 "The label `pipeline`; unique.",
             ),
-            key("pipeline", Id, Absent::Required, "The pipeline's identifier in Harness."),
+            key("pipeline", Id, UNLESS_IN_URL, "The pipeline's identifier in Harness."),
             key(
                 "trigger",
                 Id,
-                Absent::Required,
+                UNLESS_IN_URL,
                 "The identifier of its custom webhook trigger in Harness.",
             ),
             key(
@@ -234,8 +245,8 @@ pub static PIPELINE: Section = Section {
 
 const SETTINGS: [Key; 22] = [
     key("account", Name, Absent::Means("the only one"), "The account's name."),
-    key("org", Id, Absent::Required, "The organization's identifier in Harness."),
-    key("project", Id, Absent::Required, "The project's identifier in Harness."),
+    key("org", Id, UNLESS_IN_URL, "The organization's identifier in Harness."),
+    key("project", Id, UNLESS_IN_URL, "The project's identifier in Harness."),
     key(
         "webhook",
         Words(&["auto", "v1", "v2", "v3"]),
@@ -437,37 +448,3 @@ pub static SECTIONS: [(&str, &Section); 11] = [
     ("notifications", &NOTIFICATIONS),
     ("storage", &STORAGE),
 ];
-
-/// Whether what a key holds may be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Secrecy {
-    /// Yes.
-    Open,
-    /// No, nor anything below it.
-    Secret,
-    /// There is no such key, and so nobody knows.
-    Unknown,
-}
-
-/// Whether what the keys called `name` hold may be shown.
-pub(super) fn secrecy(name: &str) -> Secrecy {
-    let all = SECTIONS.iter().flat_map(|(_, section)| section.keys());
-    let mut named = all.filter(|key| key.name == name).peekable();
-    if name == "<<" {
-        return Secrecy::Open;
-    }
-    if named.peek().is_none() {
-        return Secrecy::Unknown;
-    }
-    let secret = |key: &Key| {
-        use Form::{Secret, SecretFile, SecretVariable};
-        // Somebody may have put the secret itself where its place is asked for.
-        matches!(key.form, Secret | SecretFile | SecretVariable | Payload | Headers)
-    };
-    if named.any(secret) { Secrecy::Secret } else { Secrecy::Open }
-}
-
-/// Whether `text` is a URL that may have a password in it.
-pub(super) fn has_credentials(text: &str) -> bool {
-    text.contains("://") && text.contains(['@', '?'])
-}

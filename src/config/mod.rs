@@ -8,6 +8,7 @@ mod budget;
 mod document;
 pub mod duration;
 mod fields;
+mod hiding;
 mod index;
 pub mod keys;
 mod load;
@@ -16,7 +17,9 @@ mod parse;
 mod pipeline;
 mod place;
 mod problem;
+mod reference;
 mod render;
+mod schema;
 mod secret;
 mod settings;
 mod storage;
@@ -40,11 +43,13 @@ pub use self::options::RESERVED_LABELS;
 pub use self::parse::{Source, parse};
 pub use self::place::{Place, Spot};
 pub use self::problem::{Problem, Problems, Warning};
+pub use self::reference::reference;
 pub use self::render::Colours;
+pub use self::schema::schema;
 pub use self::secret::Secrets;
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
-use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, WebhookVersion};
+use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, Target, WebhookVersion};
 use crate::schedule::Schedule;
 
 /// The account id of the shipped `config.yaml`, which stands for one's own. `serve` refuses it.
@@ -242,6 +247,19 @@ impl Pipeline {
             retry: None,
             maintenance: Vec::new(),
             labels: Vec::new(),
+        }
+    }
+}
+
+impl Pipeline {
+    /// What it triggers, in Harness' words.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target {
+            org: self.org.clone(),
+            project: self.project.clone(),
+            pipeline: self.pipeline.clone(),
+            trigger: self.trigger.clone(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::model::RunResult;
 
 /// Names that no extra label may have: those of our own labels, and those that Prometheus puts
 /// beside or into a series.
-pub const RESERVED_LABELS: [&str; 32] = [
+pub const RESERVED_LABELS: [&str; 31] = [
     "account",
     "cause",
     "code",
@@ -25,7 +25,6 @@ pub const RESERVED_LABELS: [&str; 32] = [
     "kind",
     "le",
     "loop",
-    "method",
     "org",
     "origin",
     "outcome",

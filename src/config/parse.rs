@@ -316,7 +316,6 @@ fn warn_of_what_has_no_effect(config: &Config, first: &Place, report: &mut Repor
         ("results", config.results != Results::default()),
         ("metrics", config.metrics != MetricsOptions::default()),
         ("labels", config.pipelines.iter().any(has_labels)),
-        ("notifications", config.notifications.is_some()),
     ];
     for (key, _) in set.iter().filter(|(_, set)| *set) {
         report.warn(first, format!("`{key}` is checked and has no effect in this version yet"));

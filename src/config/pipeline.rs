@@ -96,6 +96,17 @@ impl Draft {
         self.pipeline.clone().or(self.link.id(|url| &url.pipeline))
     }
 
+    /// The identifiers that the pipeline says itself.
+    fn given(&self) -> Given {
+        let good = |read: &Read<String>| read.clone().good();
+        Given {
+            org: good(&self.settings.org),
+            project: good(&self.settings.project),
+            pipeline: good(&self.pipeline),
+            trigger: good(&self.trigger),
+        }
+    }
+
     /// The whole pipeline; none where a problem was reported.
     pub(super) fn finish(
         self,
@@ -105,12 +116,7 @@ impl Draft {
     ) -> Option<Pipeline> {
         whole.check_labels(&self.settings.labels, &self.place, report);
         let name = self.name();
-        let given = Given {
-            org: self.settings.org.as_ref().good().cloned(),
-            project: self.settings.project.as_ref().good().cloned(),
-            pipeline: self.pipeline.as_ref().good().cloned(),
-            trigger: self.trigger.as_ref().good().cloned(),
-        };
+        let given = self.given();
         let pipeline = self.pipeline_id();
         let trigger = self.trigger.or(self.link.id(|url| &url.trigger));
         let place = self.place;

@@ -5,10 +5,15 @@
 //! follows a few runs make their calls in the same way.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::engine::{Input, ReadEvent, ReadExecution, SearchExecutions, SendTrigger};
+use crate::engine::{
+    Input, ReadEvent, ReadExecution, ReadExecutions, SearchExecutions, SendTrigger,
+};
 use crate::harness::{Client, TriggerCall};
 use crate::model::{
     AccountName, Answered, EventAnswer, ExecutionAnswer, ExecutionsAnswer, TriggerAnswer,
@@ -28,12 +33,23 @@ pub(super) struct Calls {
     clients: BTreeMap<AccountName, Client>,
     webhooks: JoinSet<Answer>,
     reads: JoinSet<Answer>,
+    /// How many of each kind may have a connection at once. What hangs in the one kind never holds up
+    /// the other, and neither takes what scrapes and the store need.
+    room_for_webhooks: Arc<Semaphore>,
+    room_for_reads: Arc<Semaphore>,
 }
 
 impl Calls {
     /// No call yet; there is one client for each account.
     pub(super) fn new(clients: BTreeMap<AccountName, Client>) -> Self {
-        Self { clients, webhooks: JoinSet::new(), reads: JoinSet::new() }
+        let room = (descriptors().unwrap_or(USUAL_DESCRIPTORS) / 8).max(1);
+        Self {
+            clients,
+            webhooks: JoinSet::new(),
+            reads: JoinSet::new(),
+            room_for_webhooks: Arc::new(Semaphore::new(room)),
+            room_for_reads: Arc::new(Semaphore::new(room)),
+        }
     }
 
     /// Makes new calls with `clients`, and with the old ones for accounts that are still `needed`.
@@ -50,7 +66,10 @@ impl Calls {
     pub(super) fn trigger(&mut self, send: SendTrigger) {
         let account = send.pipeline.account.clone();
         let client = self.clients.get(&account).cloned();
+        let room = self.room_for_webhooks.clone();
         self.webhooks.spawn(async move {
+            // It is never closed.
+            let _place = room.acquire().await;
             let call = TriggerCall {
                 pipeline: &send.pipeline,
                 version: send.version,
@@ -67,7 +86,9 @@ impl Calls {
     /// Reads an event.
     pub(super) fn read_event(&mut self, read: ReadEvent) {
         let client = self.clients.get(&read.account).cloned();
+        let room = self.room_for_reads.clone();
         self.reads.spawn(async move {
+            let _place = room.acquire().await;
             let answered = match client {
                 Some(client) => client.read_event(read.version, &read.event).await,
                 None => no_client(EventAnswer::Failed { message: NO_CLIENT.to_owned() }),
@@ -102,6 +123,19 @@ impl Calls {
         });
     }
 
+    /// Lists executions.
+    pub(super) fn read_executions(&mut self, read: ReadExecutions) {
+        let account = read.project.account.clone();
+        let client = self.clients.get(&account).cloned();
+        self.reads.spawn(async move {
+            let answered = match client {
+                Some(client) => client.list_executions(&read.query).await,
+                None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            Answer { account, input: Input::ExecutionsRead { project: read.project, answered } }
+        });
+    }
+
     /// Waits for an answer; none where no call is under way. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Option<Result<Answer, JoinError>> {
         tokio::select! {
@@ -126,6 +160,16 @@ impl Calls {
         self.reads.abort_all();
         self.reads.detach_all();
     }
+}
+
+/// What a process is usually allowed where the system does not say.
+const USUAL_DESCRIPTORS: usize = 1024;
+
+/// How many file descriptors this process may have. Only Linux has a file that says so.
+fn descriptors() -> Option<usize> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 const NO_CLIENT: &str = "its account is not in the config";

@@ -105,11 +105,13 @@ impl Follower {
             Effect::ReadEvent(read) => self.calls.read_event(read),
             Effect::ReadExecution(read) => self.calls.read_execution(read),
             Effect::SearchExecutions(search) => self.calls.search(search),
+            Effect::ReadExecutions(read) => self.calls.read_executions(read),
             // Of due times there are none, and a word that is not in our tables shows as unknown.
             Effect::Fact(_)
             | Effect::Reply { .. }
             | Effect::Withheld { .. }
             | Effect::Silenced { .. }
+            | Effect::ListedOtherwise { .. }
             | Effect::UnknownWord { .. } => {}
         }
     }

@@ -36,15 +36,19 @@ use crate::harness::Client;
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
     AccountName, Answered, Change, EventAnswer, ExecutionAnswer, ExecutionsAnswer, Fact, Mono,
-    PipelineName, Run, RunId,
+    PipelineName, Run, RunId, Wall,
 };
 use crate::run::UnknownWord;
 use crate::store;
-use crate::web::{ReloadReply, Request, SwitchReply, TriggerReply};
+use crate::web::{ReloadReply, Request, Running, SwitchReply, TriggerReply};
 
 /// How long the loop sleeps at most: often enough that a clock that was set is noticed soon, and
 /// that a loop which stands still can be told from one that has nothing to do.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// By how much an execution may seem to have ended before its webhook was sent, clocks being what
+/// they are.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2);
 
 /// How many unknown words are remembered, to log each once.
 const MOST_WORDS: usize = 1000;
@@ -72,6 +76,8 @@ pub struct Parts {
     pub pulse: Arc<AtomicU64>,
     /// How the config is read again; none where it can't be.
     pub reread: Option<Reread>,
+    /// Where the web finds the config that holds.
+    pub running: Running,
     /// Who wants to see each run that ends.
     pub ended: Option<mpsc::UnboundedSender<Arc<Run>>>,
 }
@@ -194,6 +200,13 @@ impl Driver {
                     self.parts.own.rate_limit_waited(&search.account, search.waited);
                     self.calls.search(search);
                 }
+                Some(Effect::ReadExecutions(read)) => {
+                    self.parts.own.rate_limit_waited(&read.project.account, read.waited);
+                    self.calls.read_executions(read);
+                }
+                Some(Effect::ListedOtherwise { account, listing, message }) => {
+                    telling::listed_otherwise(&account, listing, &message);
+                }
                 Some(Effect::Reply { request, reply }) => self.reply(request, reply),
                 Some(Effect::UnknownWord { run, word }) => self.unknown_word(&run, word),
                 Some(Effect::Withheld { pipeline, due }) => telling::withheld(&pipeline, due),
@@ -248,7 +261,10 @@ impl Driver {
     }
 
     fn run_ended(&self, run: &Arc<Run>) {
-        if let (Some(_), Some(end), Some(ended)) = (run.duration, run.end, run.ended) {
+        // What had ended before it was asked for is another execution's end, of an event that was
+        // answered with an old one; it says nothing of how late we are.
+        let ours = |end: &Wall| run.sent.is_some_and(|sent| *end >= sent.before(CLOCKS_DIFFER));
+        if let (Some(_), Some(end), Some(ended)) = (run.duration, run.end.filter(ours), run.ended) {
             self.parts.own.detection_lag(ended.since(end));
         }
         if let Some(watcher) = &self.parts.ended {
@@ -297,6 +313,12 @@ impl Driver {
                     _ => None,
                 };
                 self.note_read(run, &account, answered.code, failed);
+            }
+            Input::ExecutionsRead { answered, .. } => {
+                self.note_call(&account, Endpoint::Executions, answered);
+                if let ExecutionsAnswer::Failed { message: detail } = &answered.answer {
+                    tracing::debug!(%account, code = answered.code, detail, "could not list executions");
+                }
             }
             _ => {}
         }
@@ -356,39 +378,37 @@ impl Driver {
 
     /// Whoever asked may have gone, which changes nothing.
     fn ask(&mut self, ask: Request) -> Result<(), Error> {
+        // While the store fails, or too many wait for it, nobody is let wait in vain, and nothing
+        // gathers for them here.
+        let in_vain = self.parts.saving.fails() || self.asked.len() >= MOST_ASKS;
         match ask {
-            // While the store fails, or too many wait for it, nobody is let wait in vain, and nothing
-            // gathers for them here.
-            Request::Trigger { reply, .. }
-                if self.parts.saving.fails() || self.asked.len() >= MOST_ASKS =>
-            {
+            Request::Trigger { reply, .. } if in_vain => {
                 let _ = reply.send(TriggerReply::StoreUnavailable);
             }
-            Request::Trigger { pipeline, payload, reply } => {
-                self.last_ask += 1;
-                let random = getrandom::u64().map_err(Error::Random)?;
-                self.asked.insert(self.last_ask, Asker::Trigger(reply));
-                let payload = payload.map(Arc::from);
-                let input = Input::Asked { request: self.last_ask, pipeline, payload, random };
-                self.parts.engine.handle(input, self.parts.clock.now());
-            }
-            Request::Pause { reply, .. } | Request::Resume { reply, .. }
-                if self.parts.saving.fails() || self.asked.len() >= MOST_ASKS =>
-            {
+            Request::Pause { reply, .. } | Request::Resume { reply, .. } if in_vain => {
                 let _ = reply.send(SwitchReply::StoreUnavailable);
             }
+            Request::Trigger { pipeline, payload, reply } => {
+                let random = getrandom::u64().map_err(Error::Random)?;
+                let request = self.awaited_by(Asker::Trigger(reply));
+                let payload = payload.map(Arc::from);
+                let input = Input::Asked { request, pipeline, payload, random };
+                self.parts.engine.handle(input, self.parts.clock.now());
+            }
             Request::Pause { pipelines, reply } => {
-                let request = self.switch(reply);
+                let request = self.awaited_by(Asker::Switch(reply));
                 let input = Input::Pause { request, pipelines };
                 self.parts.engine.handle(input, self.parts.clock.now());
             }
             Request::Resume { pipelines, reply } => {
-                let request = self.switch(reply);
+                let request = self.awaited_by(Asker::Switch(reply));
                 let input = Input::Resume { request, pipelines };
                 self.parts.engine.handle(input, self.parts.clock.now());
             }
             Request::Reload { reply } => self.reloading.ask(reply),
-            Request::Notified(_) => {}
+            Request::Notified(execution) => {
+                self.parts.engine.handle(Input::Notified { execution }, self.parts.clock.now());
+            }
         }
         Ok(())
     }
@@ -401,7 +421,8 @@ impl Driver {
                 for warning in &fresh.warnings {
                     tracing::warn!(%warning, "the config may not mean what it says");
                 }
-                let config = fresh.config;
+                let config = fresh.running.config.clone();
+                self.parts.running.replace(fresh.running);
                 self.parts.engine.handle(Input::Configured(config.clone()), now);
                 let engine = &self.parts.engine;
                 self.calls.take_over(fresh.clients, |account| engine.follows(account));
@@ -423,9 +444,10 @@ impl Driver {
         self.reloading.tell(&reply);
     }
 
-    fn switch(&mut self, reply: oneshot::Sender<SwitchReply>) -> u64 {
+    /// The number by which the engine answers this one.
+    fn awaited_by(&mut self, asker: Asker) -> u64 {
         self.last_ask += 1;
-        self.asked.insert(self.last_ask, Asker::Switch(reply));
+        self.asked.insert(self.last_ask, asker);
         self.last_ask
     }
 

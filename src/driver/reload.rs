@@ -9,15 +9,14 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::config::Config;
 use crate::harness::Client;
 use crate::model::AccountName;
-use crate::web::ReloadReply;
+use crate::web::{ReloadReply, RunningConfig};
 
 /// A config that has just been read and is good, with what it takes to go on by it.
 pub struct Fresh {
-    /// The config.
-    pub config: Arc<Config>,
+    /// The config, and what the web has to know of it.
+    pub running: RunningConfig,
     /// What tells it from another.
     pub fingerprint: u64,
     /// What it may not mean.

@@ -91,8 +91,8 @@ impl Saving {
             match next {
                 Next::Wait => return Ok(released),
                 Next::Release(turn) => released.push(turn),
-                Next::Save(facts) => {
-                    self.writer.save(facts).map_err(|_| Error::StoreGone)?;
+                Next::Save(batch) => {
+                    self.writer.save(batch).map_err(|_| Error::StoreGone)?;
                     return Ok(released);
                 }
             }

@@ -2,7 +2,8 @@
 
 use tracing::{debug, info, warn};
 
-use crate::model::{Change, Fact, PipelineName, Run, Wall};
+use crate::engine::Listing;
+use crate::model::{AccountName, Change, Fact, PipelineName, Run, Wall};
 
 /// Logs a fact, once it is on disk.
 pub(super) fn tell(fact: &Fact) {
@@ -41,6 +42,16 @@ pub(super) fn silenced(pipeline: &PipelineName, until: Wall) {
         "the clock was once ahead of now: due times up to then count as dealt with, so nothing is \
          triggered until then; to go on at once, give the pipeline another name"
     );
+}
+
+/// From now on executions are listed in another way, or not at all.
+pub(super) fn listed_otherwise(account: &AccountName, listing: Listing, detail: &str) {
+    let how = match listing {
+        Listing::Ids => "by their ids",
+        Listing::Triggers => "by their triggers",
+        Listing::Not => "one by one",
+    };
+    info!(%account, detail, how, "runs under way are read in another way from now on");
 }
 
 fn tell_run(run: &Run, change: Change) {

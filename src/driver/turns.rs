@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::engine::{Effect, Input, Reply, SendTrigger};
 use crate::model::{Change, Fact, MissedReason, PipelineName, RunId};
+use crate::store::{Batch, Care};
 
 /// Fewer facts than this are not worth being condensed.
 const LEAST_CONDENSED: usize = 1_000;
@@ -41,6 +42,12 @@ impl Turn {
     pub(super) fn is_urgent(&self) -> bool {
         let accepted = |fact: &Fact| matches!(fact, Fact::Run { change: Change::Accepted, .. });
         !self.sends.is_empty() || !self.replies.is_empty() || self.facts.iter().any(accepted)
+    }
+
+    /// How safe it must be before it is released. Of a run that Harness has taken, whatever is lost with
+    /// the power can be read again, or shows that its fate is not known.
+    fn care(&self) -> Care {
+        if self.sends.is_empty() && self.replies.is_empty() { Care::Written } else { Care::Synced }
     }
 
     /// Whether any of it needs the store.
@@ -97,6 +104,8 @@ impl Turn {
             | Effect::ReadEvent(_)
             | Effect::ReadExecution(_)
             | Effect::SearchExecutions(_)
+            | Effect::ReadExecutions(_)
+            | Effect::ListedOtherwise { .. }
             | Effect::UnknownWord { .. }
             | Effect::Withheld { .. }
             | Effect::Silenced { .. } => return Some(effect),
@@ -149,7 +158,7 @@ pub(super) enum Next {
     /// Nothing: the store is at work, or there is nothing to save.
     Wait,
     /// Have these facts saved.
-    Save(Vec<Fact>),
+    Save(Batch),
     /// Release this: none of it needs the store.
     Release(Turn),
 }
@@ -195,9 +204,9 @@ impl Turns {
         if !turn.is_saved() {
             return Next::Release(turn);
         }
-        let facts = turn.facts.clone();
+        let batch = Batch { facts: turn.facts.clone(), care: turn.care() };
         self.with_store = Some((now, turn));
-        Next::Save(facts)
+        Next::Save(batch)
     }
 
     /// Asks whether the store can be written at all, where there is nothing else to save.
@@ -206,7 +215,7 @@ impl Turns {
             return Next::Wait;
         }
         self.with_store = Some((now, Turn::default()));
-        Next::Save(Vec::new())
+        Next::Save(Batch { facts: Vec::new(), care: Care::Synced })
     }
 
     /// The batch is on disk: it may be released.
@@ -283,7 +292,7 @@ mod tests {
 
     fn hand_over(turns: &mut Turns) -> usize {
         match turns.next(Instant::now()) {
-            Next::Save(facts) => facts.len(),
+            Next::Save(batch) => batch.facts.len(),
             other => panic!("{other:?}"),
         }
     }

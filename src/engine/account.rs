@@ -5,9 +5,12 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::batch::{Listing, Lists, Project};
 use crate::config::Account;
 use crate::limiter::{Limiter, Ticket};
-use crate::model::{DetailsVersion, Mono, PipelineName, RunId, Wall, WebhookVersion};
+use crate::model::{
+    Answered, DetailsVersion, Mono, Now, PipelineName, RunId, Wall, WebhookVersion,
+};
 
 /// Calls that may be under way at once: enough for a fast Harness, and a bound on sockets for one
 /// that hangs.
@@ -15,6 +18,9 @@ const MOST_UNDER_WAY: usize = 200;
 
 /// Calls in a row that must fail before Harness is called down.
 const FAILURES_TO_BE_DOWN: u32 = 3;
+
+/// The status of an answer that asks to slow down.
+pub(super) const THROTTLED: u16 = 429;
 
 /// Something that waits to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +40,14 @@ struct Look {
     /// When it will have waited for as long as the gap was.
     by: Mono,
     since: Mono,
-    run: RunId,
+    at: Sighted,
+}
+
+/// What a call looks at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sighted {
+    Run(RunId),
+    Project(Arc<Project>),
 }
 
 /// What goes next.
@@ -48,6 +61,8 @@ pub(super) enum Go {
     Send(RunId),
     /// A look at a run.
     Read(RunId),
+    /// A look at several runs of a project.
+    ReadTogether(Arc<Project>),
 }
 
 /// Which of two ways of the same call a Harness knows.
@@ -103,6 +118,8 @@ pub(super) struct AccountState {
     pub(super) webhook: Way<WebhookVersion>,
     /// At which endpoint events are read.
     pub(super) details: Way<DetailsVersion>,
+    /// How executions are listed.
+    pub(super) lists: Lists,
     up: Option<bool>,
     failures: u32,
 }
@@ -123,6 +140,7 @@ impl AccountState {
             filters_by_trigger: true,
             webhook: Way::Trying(WebhookVersion::V1),
             details: Way::Trying(DetailsVersion::V2),
+            lists: Lists::default(),
             up: None,
             failures: 0,
         }
@@ -141,6 +159,7 @@ impl AccountState {
             self.filters_by_trigger = true;
             self.webhook = Way::Trying(WebhookVersion::V1);
             self.details = Way::Trying(DetailsVersion::V2);
+            self.lists = Lists::default();
             (self.up, self.failures, self.skew) = (None, 0, None);
         }
         self.config = config;
@@ -170,13 +189,45 @@ impl AccountState {
 
     /// A look at a run is due since then, after a gap.
     pub(super) fn want_look(&mut self, run: RunId, since: Mono, gap: Duration) {
-        self.reads.insert(Look { by: since.after(gap), since, run });
+        self.reads.insert(Look { by: since.after(gap), since, at: Sighted::Run(run) });
+    }
+
+    /// A look at several runs of a project is due since then, after a gap.
+    pub(super) fn want_list(&mut self, project: Arc<Project>, since: Mono, gap: Duration) {
+        self.reads.insert(Look { by: since.after(gap), since, at: Sighted::Project(project) });
+    }
+
+    /// Whether executions can be listed.
+    pub(super) fn can_list(&self) -> bool {
+        self.has_key() && self.lists.listing != Listing::Not
     }
 
     /// Counts a call that goes now.
     pub(super) fn take(&mut self, now: Mono) -> Ticket {
         self.under_way += 1;
         self.limiter.take(now)
+    }
+
+    /// A call is over: what it tells of the account.
+    pub(super) fn settle<T>(
+        &mut self,
+        ticket: Ticket,
+        answered: &Answered<T>,
+        retry_after: Option<Duration>,
+        now: Now,
+    ) {
+        self.under_way = self.under_way.saturating_sub(1);
+        // Where no call was made, Harness is as it was.
+        if let Some(took) = answered.took {
+            self.note_code(answered.code);
+            self.limiter.left(ticket, Mono(now.mono.0.saturating_sub(took)));
+        }
+        self.skew = answered.skew.or(self.skew);
+        if answered.code == Some(THROTTLED) {
+            self.limiter.throttled(ticket, retry_after, now.mono);
+        } else {
+            self.limiter.answered(ticket, now.mono);
+        }
     }
 
     /// Counts a webhook that goes now.
@@ -211,12 +262,15 @@ impl AccountState {
                 Job::Run(run) => (since, Go::Send(run)),
             });
         }
-        self.reads.pop_first().map(|look| (look.since, Go::Read(look.run)))
+        self.reads.pop_first().map(|look| match look.at {
+            Sighted::Run(run) => (look.since, Go::Read(run)),
+            Sighted::Project(project) => (look.since, Go::ReadTogether(project)),
+        })
     }
 
     /// What a call says about whether Harness is up: 0 after three calls in a row without an
     /// answer or with 5xx, or after a 401; 1 after a good answer; 403, 404 and 429 leave it.
-    pub(super) fn note_code(&mut self, code: Option<u16>) {
+    fn note_code(&mut self, code: Option<u16>) {
         match code {
             Some(401) => self.up = Some(false),
             Some(200..=299) => {

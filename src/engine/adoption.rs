@@ -22,7 +22,7 @@ use crate::model::{
     AccountName, Answered, ExecutionFilter, ExecutionsAnswer, ExecutionsPage, ExecutionsQuery,
     ListedExecution, Mono, Now, Outcome, Phase, Reason, RunId, Summary, Target, Wall,
 };
-use crate::run::{self, Sight};
+use crate::run;
 
 /// By how much an execution may seem to have started before its webhook: clocks that differ by up to
 /// 2 s are taken as equal, and Harness' `Date` has whole seconds.
@@ -106,7 +106,7 @@ impl Engine {
         active.search = Search::default();
         let first = active.sent_at.after(active.rules.polling.first).max(now.mono);
         let deadline = active.search_deadline().max(now.mono);
-        self.timers.insert((first.min(deadline), Timer::Read(id.clone())));
+        self.read_at(id, first.min(deadline));
         // Whoever comes too late has one look all the same.
         let over = deadline.after(LAST_LOOKS);
         self.timers.insert((over, Timer::SearchEnds(id.clone())));
@@ -306,15 +306,6 @@ impl Engine {
         self.look_again(id, super::answers::Look::TOLD, now);
     }
 
-    /// Takes in what Harness says about a run's execution itself.
-    pub(super) fn take_summary(&mut self, id: &RunId, summary: &Summary, now: Now) {
-        let Some(active) = self.runs.get_mut(id) else { return };
-        let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
-        let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
-        let reading = run::read_summary(&mut active.run, summary, &sight);
-        self.take_changes(id, reading, now);
-    }
-
     /// The gaps double, so that a run is found soon, and little is asked where there is none.
     fn search_again(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get(id) else { return };
@@ -324,7 +315,7 @@ impl Engine {
         if now.mono < active.search_deadline() {
             at = at.min(active.search_deadline());
         }
-        self.timers.insert((at, Timer::Read(id.clone())));
+        self.read_at(id, at);
     }
 
     fn ahead(&self, account: &AccountName) -> i64 {

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::account::THROTTLED;
 use super::calls::{Call, NOT_SENT};
 use super::{Active, Effect, Engine, Timer};
 use crate::config::Webhook;
 use crate::limiter::Ticket;
 use crate::model::{
-    ActiveState, Answered, Change, DetailsVersion, EventAnswer, Mono, Now, Outcome, Phase, Reason,
-    RunId, Setback, TriggerAnswer, WebhookVersion,
+    ActiveState, Answered, Change, DetailsVersion, EventAnswer, EventDetails, Mono, Now, Outcome,
+    Phase, Reason, Run, RunId, Setback, Summary, TriggerAnswer, WebhookVersion,
 };
 use crate::polling::{self, Pace, Sighting};
 use crate::run::{self, Reading, Sight};
@@ -24,9 +25,6 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 /// How much longer a run is kept open past its deadline while nothing can be read.
 const GRACE: Duration = Duration::from_hours(1);
-
-/// The status of an answer that asks to slow down.
-const THROTTLED: u16 = 429;
 
 /// What a look at an event or an execution came to.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +68,7 @@ impl Engine {
                 let change = run::accepted(&mut active.run, event, now);
                 let first = active.sent_at.after(active.rules.polling.first);
                 let run = Arc::new(active.run.clone());
-                self.timers.insert((first, Timer::Read(id.clone())));
+                self.read_at(id, first);
                 self.record(change, run, None);
             }
             TriggerAnswer::Refused { reason, message } => {
@@ -130,18 +128,8 @@ impl Engine {
         now: Now,
     ) {
         let Some(active) = self.runs.get(id) else { return };
-        let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
-        account.under_way = account.under_way.saturating_sub(1);
-        // Where no call was made, Harness is as it was.
-        if let Some(took) = answered.took {
-            account.note_code(answered.code);
-            account.limiter.left(ticket, Mono(now.mono.0.saturating_sub(took)));
-        }
-        account.skew = answered.skew.or(account.skew);
-        if answered.code == Some(THROTTLED) {
-            account.limiter.throttled(ticket, retry_after, now.mono);
-        } else {
-            account.limiter.answered(ticket, now.mono);
+        if let Some(account) = self.accounts.get_mut(&active.run.account) {
+            account.settle(ticket, answered, retry_after, now);
         }
     }
 
@@ -256,19 +244,32 @@ impl Engine {
     }
 
     pub(super) fn read_at_once(&mut self, id: &RunId, now: Now) {
-        self.timers.insert((now.mono, Timer::Read(id.clone())));
+        self.read_at(id, now.mono);
     }
 
-    fn take_reading(&mut self, id: &RunId, details: &crate::model::EventDetails, now: Now) {
+    /// Sets the time of the next look at a run alone.
+    pub(super) fn read_at(&mut self, id: &RunId, at: Mono) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        if let Some(earlier) = active.look_at.replace(at) {
+            self.timers.remove(&(earlier, Timer::Read(id.clone())));
+        }
+        self.timers.insert((at, Timer::Read(id.clone())));
+    }
+
+    fn take_reading(&mut self, id: &RunId, details: &EventDetails, now: Now) {
+        self.take_in(id, now, |run, sight| run::read(run, details, sight));
+    }
+
+    /// Takes in how the execution of a run stands.
+    pub(super) fn take_summary(&mut self, id: &RunId, summary: &Summary, now: Now) {
+        self.take_in(id, now, |run, sight| run::read_summary(run, summary, sight));
+    }
+
+    fn take_in(&mut self, id: &RunId, now: Now, read: impl FnOnce(&mut Run, &Sight) -> Reading) {
         let Some(active) = self.runs.get_mut(id) else { return };
         let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
         let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
-        let reading = run::read(&mut active.run, details, &sight);
-        self.take_changes(id, reading, now);
-    }
-
-    pub(super) fn take_changes(&mut self, id: &RunId, reading: Reading, now: Now) {
-        let Some(active) = self.runs.get_mut(id) else { return };
+        let reading = read(&mut active.run, &sight);
         let start = active.run.start.map(|start| now.mono_of(start));
         active.started_at = active.started_at.or(start);
         if let (Some(took), Some(pipeline)) =
@@ -300,18 +301,15 @@ impl Engine {
         if now.mono >= ends {
             return self.give_up(id, now);
         }
-        if look.throttled {
-            return self.read_at_once(id, now);
-        }
-        let gap = self.gap(active, now);
-        let mut at = now.mono.after(gap);
-        if deadline > now.mono {
-            at = at.min(deadline);
-        }
+        let gap = if look.throttled { Duration::ZERO } else { self.gap(active, now) };
+        let left = deadline.since(now.mono);
+        let gap = if left.is_zero() { gap } else { gap.min(left) };
         if let Some(active) = self.runs.get_mut(id) {
-            active.gap = gap;
+            (active.looked_at, active.gap) = (now.mono, gap);
         }
-        self.timers.insert((at, Timer::Read(id.clone())));
+        if !self.join(id) {
+            self.read_at(id, now.mono.after(gap));
+        }
     }
 
     /// How long to wait with the next look at a run.

@@ -39,6 +39,7 @@ impl Engine {
                     Go::Retry(name) => self.begin_retry(&name, waited, now),
                     Go::Send(run) => self.send(&run, waited, now),
                     Go::Read(run) => self.look(&run, waited, now),
+                    Go::ReadTogether(project) => self.look_together(&project, waited, now),
                 }
             }
         }
@@ -113,10 +114,15 @@ impl Engine {
         }));
     }
 
-    fn look(&mut self, id: &RunId, waited: Duration, now: Now) {
+    pub(super) fn look(&mut self, id: &RunId, waited: Duration, now: Now) {
         let Some(active) = self.runs.get_mut(id).filter(|active| active.call.is_none()) else {
             return;
         };
+        if let Some(at) = active.look_at.take() {
+            self.timers.remove(&(at, Timer::Read(id.clone())));
+        }
+        self.leave(id);
+        let Some(active) = self.runs.get_mut(id) else { return };
         match active.run.phase {
             Phase::Unconfirmed => return self.search(id, waited, now),
             Phase::Executing if active.by_execution || active.run.event.is_none() => {
@@ -186,11 +192,21 @@ impl Engine {
             let Some((at, timer)) = self.timers.pop_first() else { return };
             match timer {
                 Timer::Read(run) => {
-                    let gap = self.runs.get(&run).map_or(Duration::ZERO, |active| active.gap);
+                    let active = self.runs.get_mut(&run);
+                    let gap = active.map_or(Duration::ZERO, |active| {
+                        active.look_at = None;
+                        active.gap
+                    });
                     if let Some(account) = self.account_of(&run) {
                         account.want_look(run, at, gap);
                     }
                 }
+                Timer::Hint(run) => {
+                    if let Some(account) = self.account_of(&run) {
+                        account.want_look(run, at, Duration::ZERO);
+                    }
+                }
+                Timer::Together(project) => self.together_is_due(project, at),
                 Timer::Resend(run) => {
                     if let Some(account) = self.account_of(&run) {
                         account.resends.insert((at, run));
@@ -225,7 +241,12 @@ impl Active {
             config,
             version: WebhookVersion::V1,
             attempts: 0,
+            looked_at: now.mono,
             gap: Duration::ZERO,
+            look_at: None,
+            hinted_at: None,
+            group: None,
+            alone: false,
             call: None,
             search: Search::default(),
             by_execution: false,

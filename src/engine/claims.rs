@@ -34,8 +34,8 @@ struct Claim {
 /// A run that ended while it was not known whether it has an execution: it was of unknown fate, or
 /// its event was never resolved.
 #[derive(Debug)]
-struct Unfound {
-    outcome: Outcome,
+pub(super) struct Unfound {
+    pub(super) outcome: Outcome,
     run: RunId,
     account: AccountName,
     target: Target,
@@ -44,7 +44,11 @@ struct Unfound {
 }
 
 impl Claims {
-    fn unfound(&self, account: &AccountName, target: &Target) -> impl Iterator<Item = &Unfound> {
+    pub(super) fn unfound(
+        &self,
+        account: &AccountName,
+        target: &Target,
+    ) -> impl Iterator<Item = &Unfound> {
         let unfound = self.ended.iter().filter_map(|(_, claim)| claim.unfound.as_ref());
         unfound.filter(move |one| one.account == *account && one.target == *target)
     }
@@ -69,7 +73,7 @@ impl Claims {
 
 impl Engine {
     /// Whether an execution is known to belong to another of our runs.
-    fn is_claimed(&self, one: &ListedExecution) -> bool {
+    pub(super) fn is_claimed(&self, one: &ListedExecution) -> bool {
         let same = |event: Option<&EventId>, execution: Option<&ExecutionId>| {
             execution == Some(&one.id) || (event.is_some() && event == one.event.as_ref())
         };
@@ -84,7 +88,7 @@ impl Engine {
 
     /// Whether an execution may belong to another of our runs of which that will be known: one whose
     /// webhook has not been answered, or whose event this list does not tell.
-    fn may_be_anothers(
+    pub(super) fn may_be_anothers(
         &self,
         one: &ListedExecution,
         start: Wall,
@@ -131,7 +135,7 @@ impl Engine {
 }
 
 impl Unfound {
-    fn sought(&self, now: Now) -> Sought {
+    pub(super) fn sought(&self, now: Now) -> Sought {
         let sought = window(&self.run, wall_of(self.sent_at, now), self.unconfirmed_deadline);
         Sought { is_over: true, ..sought }
     }

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::account::{AccountState, Job};
+use super::account::AccountState;
 use super::due::{PipelineState, by_itself};
 use super::{Engine, Rules};
 use crate::config::{Config, Pipeline};
@@ -133,13 +133,11 @@ impl Engine {
 
     /// The due times that wait, which no longer do.
     fn take_waiting(&mut self, name: &PipelineName) -> Vec<Wall> {
-        let Some(pipeline) = self.pipelines.get_mut(name) else { return Vec::new() };
-        let waiting = std::mem::take(&mut pipeline.waiting);
-        if let Some(account) = self.accounts.get_mut(&pipeline.config.account) {
-            for (due, waits) in &waiting {
-                account.fresh.remove(&(*due, waits.since, Job::Due(name.clone())));
-            }
+        let Some(pipeline) = self.pipelines.get(name) else { return Vec::new() };
+        let waiting: Vec<Wall> = pipeline.waiting.keys().copied().collect();
+        for due in &waiting {
+            self.stop_waiting(name, *due);
         }
-        waiting.into_keys().collect()
+        waiting
     }
 }

@@ -94,7 +94,7 @@ impl PipelineState {
     }
 
     /// Whether another run would be one too many.
-    fn is_taken(&self) -> bool {
+    pub(super) fn is_taken(&self) -> bool {
         self.config.concurrency == Concurrency::Forbid
             && !(self.active.is_empty() && self.waiting.is_empty())
     }
@@ -217,16 +217,21 @@ impl Engine {
         name: &PipelineName,
         is_late: impl Fn(&PipelineState, Wall) -> bool,
     ) {
-        while let Some(pipeline) = self.pipelines.get_mut(name)
-            && let Some((due, waits)) = pipeline.waiting.first_key_value()
-            && is_late(pipeline, *due)
+        while let Some(pipeline) = self.pipelines.get(name)
+            && let Some(due) = pipeline.waiting.keys().next().copied()
+            && is_late(pipeline, due)
         {
-            let (due, since) = (*due, waits.since);
-            pipeline.waiting.remove(&due);
-            if let Some(account) = self.accounts.get_mut(&pipeline.config.account) {
-                account.fresh.remove(&(due, since, Job::Due(name.clone())));
-            }
+            self.stop_waiting(name, due);
             self.missed(name, MissedReason::Late, 1, due);
+        }
+    }
+
+    /// A due time no longer waits for the limits.
+    pub(super) fn stop_waiting(&mut self, name: &PipelineName, due: Wall) {
+        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
+        let Some(Waiting { since, .. }) = pipeline.waiting.remove(&due) else { return };
+        if let Some(account) = self.accounts.get_mut(&pipeline.config.account) {
+            account.fresh.remove(&(due, since, Job::Due(name.clone())));
         }
     }
 
@@ -298,27 +303,24 @@ impl Engine {
         count: u64,
         latest: Wall,
     ) {
-        let Some(pipeline) = self.pipelines.get(name).filter(|_| count > 0) else { return };
-        self.effects.push(Effect::Fact(Fact::Missed {
-            pipeline: name.clone(),
-            reason,
-            count,
-            latest,
-            mark: pipeline.mark(),
-        }));
+        // One that was removed meanwhile had this due time all the same.
+        let removed = || self.removed.get(name).map(|row| row.mark.clone());
+        let mark = self.pipelines.get(name).map(PipelineState::mark).or_else(removed);
+        let Some(mark) = mark.filter(|_| count > 0) else { return };
+        let pipeline = name.clone();
+        let missed = Fact::Missed { pipeline, reason, count, latest, mark };
+        self.effects.push(Effect::Fact(missed));
     }
 
     /// A due time has waited as long as it may.
     pub(super) fn due_deadline(&mut self, name: &PipelineName, due: Wall, now: Now) {
-        let Some(pipeline) = self.pipelines.get_mut(name) else { return };
-        let over = |waits: &Waiting| waits.until <= now.mono;
-        let Some(since) = pipeline.waiting.get(&due).filter(|w| over(w)).map(|w| w.since) else {
+        let Some(pipeline) = self.pipelines.get(name) else { return };
+        if pipeline.waiting.get(&due).is_none_or(|waits| waits.until > now.mono) {
             return;
-        };
-        pipeline.waiting.remove(&due);
+        }
         let account = pipeline.config.account.clone();
-        let Some(account) = self.accounts.get_mut(&account) else { return };
-        account.fresh.remove(&(due, since, Job::Due(name.clone())));
+        self.stop_waiting(name, due);
+        let Some(account) = self.accounts.get(&account) else { return };
         let capped = account.cap_free_at(now.mono).is_none_or(|at| at > now.mono);
         let reason = match (self.store_writable, capped) {
             (false, _) => MissedReason::StoreUnavailable,

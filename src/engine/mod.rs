@@ -11,11 +11,13 @@
 mod account;
 mod adoption;
 mod answers;
+mod batch;
 mod by_execution;
 mod calls;
 mod claims;
 mod configure;
 mod due;
+mod hints;
 mod matching;
 mod pause;
 mod restore;
@@ -28,6 +30,8 @@ use std::time::Duration;
 use account::AccountState;
 use adoption::Search;
 pub use adoption::SearchExecutions;
+use batch::Group;
+pub use batch::{Listing, Project, ReadExecutions};
 use claims::Claims;
 use due::PipelineState;
 
@@ -72,6 +76,18 @@ pub enum Input {
         run: RunId,
         /// What came of it.
         answered: Answered<ExecutionAnswer>,
+    },
+    /// Executions of a project were listed.
+    ExecutionsRead {
+        /// Whose.
+        project: Arc<Project>,
+        /// What came of it.
+        answered: Answered<ExecutionsAnswer>,
+    },
+    /// Harness says that something has happened to an execution.
+    Notified {
+        /// Which: one of ours, another's, or none at all.
+        execution: ExecutionId,
     },
     /// Somebody asks for a run.
     Asked {
@@ -129,6 +145,17 @@ pub enum Effect {
     ReadExecution(ReadExecution),
     /// To be listed; changes nothing.
     SearchExecutions(SearchExecutions),
+    /// To be listed; changes nothing.
+    ReadExecutions(ReadExecutions),
+    /// From now on executions of an account are listed in this way.
+    ListedOtherwise {
+        /// Whose.
+        account: AccountName,
+        /// In which.
+        listing: Listing,
+        /// What stands in the way of the one before.
+        message: String,
+    },
     /// To be answered: that a run is begun, once every fact before it is saved.
     Reply {
         /// Whom.
@@ -228,6 +255,10 @@ pub enum Reply {
 enum Timer {
     /// Look at a run.
     Read(RunId),
+    /// Look at a run of which Harness says that something has happened to it.
+    Hint(RunId),
+    /// Look at the runs of a project that are worth it by then.
+    Together(Arc<Project>),
     /// Send a run's webhook again.
     Resend(RunId),
     /// A run that has not been accepted by now has failed.
@@ -255,8 +286,18 @@ struct Active {
     version: WebhookVersion,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
-    /// How long the next look was to wait.
+    /// When it was looked at last.
+    looked_at: Mono,
+    /// How long the next look is to wait, where the run is alone.
     gap: Duration,
+    /// When the next look at it alone is due, while its timer runs.
+    look_at: Option<Mono>,
+    /// When it was last looked at because of a hint, or is to be.
+    hinted_at: Option<Mono>,
+    /// With whose executions its own is read.
+    group: Option<Arc<Project>>,
+    /// Whether its execution was missing in a list, so that it is read by itself.
+    alone: bool,
     /// The call under way, if any.
     call: Option<calls::Call>,
     /// How far the looking for its execution has come, where its fate is unknown.
@@ -301,6 +342,12 @@ pub struct Engine {
     runs: HashMap<RunId, Active>,
     /// What runs have had that are over.
     claims: Claims,
+    /// The executions of the runs.
+    executions: HashMap<ExecutionId, RunId>,
+    /// Runs whose executions are read together.
+    groups: HashMap<Arc<Project>, Group>,
+    /// Those of them in which something has changed.
+    unplanned: BTreeSet<Arc<Project>>,
     timers: BTreeSet<(Mono, Timer)>,
     /// When the wall clock next calls for each pipeline.
     agenda: BTreeSet<(Wall, PipelineName)>,
@@ -331,6 +378,9 @@ impl Engine {
             orphans: Vec::new(),
             runs: HashMap::new(),
             claims: Claims::default(),
+            executions: HashMap::new(),
+            groups: HashMap::new(),
+            unplanned: BTreeSet::new(),
             timers: BTreeSet::new(),
             agenda: BTreeSet::new(),
             seen: Wall::default(),
@@ -358,6 +408,8 @@ impl Engine {
             Input::EventRead { run, answered } => self.event_read(&run, answered, now),
             Input::Searched { run, answered } => self.searched(&run, answered, now),
             Input::ExecutionRead { run, answered } => self.execution_read(&run, answered, now),
+            Input::ExecutionsRead { project, answered } => self.listed(&project, answered, now),
+            Input::Notified { execution } => self.notified(&execution, now),
             Input::Asked { request, pipeline, payload, random } => {
                 let reply = self.asked(&pipeline, payload, random, now);
                 self.effects.push(Effect::Reply { request, reply });
@@ -370,6 +422,8 @@ impl Engine {
                 let reply = self.resume(&pipelines, now);
                 self.effects.push(Effect::Reply { request, reply });
             }
+            // What is due after the end is the next process' to say.
+            Input::Configured(_) if self.stopping => {}
             Input::Configured(config) => self.configured(&config, now),
             Input::NotSaved { begun, sending } => {
                 for run in &begun {
@@ -392,6 +446,7 @@ impl Engine {
             let deadlines = pipelines.map(|pipeline| pipeline.config.unconfirmed_deadline);
             deadlines.max().unwrap_or(DEFAULT_UNCONFIRMED_DEADLINE)
         });
+        self.plan(now);
         // What has waited too long goes before what is due now, or it would stand in its way.
         self.ring(now);
         if !self.stopping {
@@ -401,6 +456,7 @@ impl Engine {
         if !self.stopping && self.store_writable {
             self.let_go(now);
         }
+        self.plan(now);
         let waiting = self.pipelines.values().map(|pipeline| pipeline.waiting.len() as u64).sum();
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
@@ -451,6 +507,9 @@ impl Engine {
     }
 
     fn record(&mut self, change: Change, run: Arc<Run>, mark: Option<Mark>) {
+        if let (Change::Started, Some(execution)) = (change, &run.execution) {
+            self.executions.insert(execution.clone(), run.id.clone());
+        }
         let run = match change {
             Change::TriggerFailed | Change::Finished => self.with_retry(run),
             _ => run,
@@ -460,8 +519,12 @@ impl Engine {
 
     /// A run is over: forget it here. What it was is in the facts.
     fn retire(&mut self, run: &RunId) {
+        self.leave(run);
         let Some(active) = self.runs.remove(run) else { return };
         self.remember(&active);
+        if let Some(execution) = &active.run.execution {
+            self.executions.remove(execution);
+        }
         if let Some(pipeline) = self.pipelines.get_mut(&active.run.pipeline) {
             pipeline.active.remove(run);
         }

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::account::Job;
 use super::due::by_itself;
@@ -87,14 +86,17 @@ impl Engine {
         match phase {
             Phase::Due => account.fresh.insert((begun, now.mono, Job::Run(id.clone()))),
             Phase::Waiting => account.resends.insert((now.mono, id.clone())),
-            Phase::Accepted | Phase::Executing => {
-                account.want_look(id.clone(), now.mono, Duration::ZERO);
-                true
-            }
-            Phase::Sending | Phase::Unconfirmed | Phase::Ended => false,
+            Phase::Accepted
+            | Phase::Executing
+            | Phase::Sending
+            | Phase::Unconfirmed
+            | Phase::Ended => false,
         };
         if phase != Phase::Due {
             account.sent.insert(id.clone());
+        }
+        if let Some(execution) = &active.run.execution {
+            self.executions.insert(execution.clone(), id.clone());
         }
         self.runs.insert(id.clone(), active);
         match phase {
@@ -105,7 +107,12 @@ impl Engine {
             Phase::Due | Phase::Waiting => {
                 self.timers.insert((deadline, Timer::StartDeadline(id)));
             }
-            Phase::Accepted | Phase::Executing | Phase::Ended => {}
+            Phase::Accepted | Phase::Executing => {
+                if !self.join(&id) {
+                    self.read_at(&id, now.mono);
+                }
+            }
+            Phase::Ended => {}
         }
     }
 

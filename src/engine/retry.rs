@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::account::Job;
 use super::{Active, Effect, Engine};
-use crate::config::Concurrency;
 use crate::model::{
     Change, Fact, Mono, Now, Origin, Outcome, PipelineName, Run, RunId, RunResult, Wall,
 };
@@ -121,9 +120,7 @@ impl Engine {
     /// Begins the next attempt, where the pipeline is still such that it may.
     pub(super) fn begin_retry(&mut self, name: &PipelineName, waited: Duration, now: Now) {
         let Some(pipeline) = self.pipelines.get_mut(name) else { return };
-        let taken = pipeline.config.concurrency == Concurrency::Forbid
-            && !(pipeline.active.is_empty() && pipeline.waiting.is_empty());
-        if taken || pipeline.is_left_alone(now.wall) || self.dry_run {
+        if pipeline.is_taken() || pipeline.is_left_alone(now.wall) || self.dry_run {
             return self.drop_retry(name);
         }
         let Some(last) = pipeline.retry.take().map(|retry| retry.run) else { return };

@@ -270,12 +270,7 @@ pub(super) static FAMILIES: &[Metric] = &[
         "1 where this keeps the pipeline from being triggered at its due times.",
         &[CAUSE],
         |board, emit| {
-            let paused = |cause| match cause {
-                PauseCause::Config => board.config.paused,
-                PauseCause::DryRun => board.dry_run,
-                PauseCause::Maintenance => board.in_maintenance,
-                PauseCause::Manual => board.held,
-            };
+            let paused = |cause| board.is_paused_by(cause);
             state_set(emit, (PauseCause::ALL, PauseCause::as_str), paused);
         },
     ),

@@ -245,6 +245,15 @@ impl Own {
         set(&self.up, &[account.as_str()], 0.0);
     }
 
+    /// What was said last of whether Harness serves this account; none before anything was.
+    pub fn up(&self, account: &AccountName) -> Option<bool> {
+        let families = self.up.collect();
+        let mut series = families.iter().flat_map(MetricFamily::get_metric);
+        let labelled = |label: &LabelPair| label.value() == account.as_str();
+        let found = series.find(|series| series.get_label().iter().any(labelled))?;
+        Some(found.get_gauge().get_value() > 0.0)
+    }
+
     /// Harness gave a good answer.
     pub fn api_success(&self, account: &AccountName, at: Wall) {
         set(&self.last_success, &[account.as_str()], seconds(at.0));

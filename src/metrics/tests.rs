@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::board::Board;
 use crate::board::fixtures::{config, execution, noon, run};
-use crate::config::Config;
+use crate::config::{Config, RESERVED_LABELS};
 use crate::model::{FailureType, Outcome, Phase, ReportedStages, RunResult, Status, Wall};
 use exposition::{Family, read};
 use story::{stage, tell, the_board, the_config, the_process};
@@ -81,6 +81,18 @@ fn the_catalogue_and_the_exposition_name_the_same_families() {
                 assert!(words.contains(&series.label(label.name).unwrap()), "{series:?}");
             }
         }
+    }
+}
+
+#[test]
+fn no_extra_label_can_be_one_of_ours() {
+    let ours: BTreeSet<_> = catalogue().flat_map(Metric::label_names).collect();
+    for label in &ours {
+        assert!(RESERVED_LABELS.contains(label), "{label} is not reserved");
+    }
+    let beside = ["instance", "job", "le", "quantile", "execution_id", "url"];
+    for label in RESERVED_LABELS {
+        assert!(ours.contains(label) || beside.contains(&label), "{label} is nobody's");
     }
 }
 

@@ -100,7 +100,7 @@ pub enum ExecutionsAnswer {
 }
 
 /// What Harness says where it does not do what it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,

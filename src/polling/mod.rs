@@ -18,12 +18,13 @@
 //! not, no derivative and no table is needed. `learned` says how `F` is made from the last runs.
 //!
 //! Two things follow from what `E` is. Delays add up: one call that reads several runs is due when
-//! their sum is worth a call. And what waits for a call can be put in an
+//! their sum is worth a call, see `together`. And what waits for a call can be put in an
 //! order: whoever has waited longest compared with the gap that was to be.
 //!
 //! No gap is longer than `max`, whatever was learned: what never happened may.
 
 mod learned;
+pub mod together;
 
 use std::time::Duration;
 

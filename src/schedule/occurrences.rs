@@ -21,6 +21,10 @@ use super::pattern::Pattern;
 /// The longest gap whose local times are made up for, in seconds.
 const LONGEST_GAP: i64 = 3 * 60 * 60;
 
+/// How far back a change of the clock is looked for at first, in seconds: where it is changed at all,
+/// that is mostly twice a year.
+const FIRST_SPAN: i64 = 300 * 24 * 60 * 60;
+
 /// The occurrences of an expression in a zone, in seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Occurrences {
@@ -115,12 +119,11 @@ impl Occurrences {
     /// The stretch that `second` is in; none beyond the clock's end.
     fn stretch_at(&self, second: i64) -> Option<Stretch> {
         let instant = Timestamp::from_second(second).ok()?;
-        let next = Timestamp::from_second(second + 1).unwrap_or(instant);
         let offset_at = |second| {
             let instant = Timestamp::from_second(second).ok()?;
             Some(i64::from(self.zone.to_offset(instant).seconds()))
         };
-        let start = self.zone.preceding(next).next().map(|change| change.timestamp().as_second());
+        let start = self.change_by(second);
         let end = self.zone.following(instant).next().map(|change| change.timestamp().as_second());
         let offset = offset_at(second)?;
         Some(Stretch {
@@ -129,6 +132,22 @@ impl Occurrences {
             offset,
             before: start.and_then(|start| offset_at(start - 1)).unwrap_or(offset),
         })
+    }
+
+    /// When the clock was last changed by `second`. It is looked for forward: backward, jiff 1.0 names
+    /// wrong instants where a zone changes its rules too, as America/Metlakatla in January 2019.
+    fn change_by(&self, second: i64) -> Option<i64> {
+        let mut span = FIRST_SPAN;
+        loop {
+            let from = second.saturating_sub(span).max(Timestamp::MIN.as_second());
+            let changes = self.zone.following(Timestamp::from_second(from).ok()?);
+            let changes = changes.map(|change| change.timestamp().as_second());
+            let change = changes.take_while(|at| *at <= second).last();
+            if change.is_some() || from == Timestamp::MIN.as_second() {
+                return change;
+            }
+            span = span.saturating_mul(16);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! The schema and the texts of SQL (in `sql`) are such that PostgreSQL takes them as they are.
 
 mod load;
+mod log;
 mod open;
 mod prune;
 mod save;
@@ -27,13 +28,16 @@ use rusqlite::{Connection, ErrorCode};
 use crate::model::RunId;
 
 pub use open::OpenError;
-pub use writer::{Answer, Gone, Writer};
+pub use save::Care;
+pub use writer::{Answer, Batch, Gone, Writer};
 
 /// An open store. There is at most one on a file, in all processes together.
 #[derive(Debug)]
 pub struct Store {
     // Fields are dropped in this order: the file is closed before the next process may open it.
     connection: Connection,
+    /// How the connection commits.
+    care: Care,
     sql: sql::Sql,
     path: PathBuf,
     _locks: [File; 2],

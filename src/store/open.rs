@@ -11,8 +11,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::model::Wall;
 
-use super::Store;
 use super::sql::Sql;
+use super::{Care, Store, log, sql};
 use crate::config::Location;
 
 /// The schema, oldest part first; the version of a store is how many of them it has been through.
@@ -65,6 +65,29 @@ pub enum OpenError {
         /// What is wrong with it.
         what: String,
     },
+    /// Its log is another's: somebody has put the file there while the log of the one before stayed.
+    #[error(
+        "the log {} is not of the store {} that lies beside it but of the one that was there before: \
+         move the log and the -shm file away to use the store as it is, or put back the one they \
+         belong to", log.display(), path.display()
+    )]
+    OthersLog {
+        /// The store.
+        path: PathBuf,
+        /// The log.
+        log: PathBuf,
+    },
+    /// A link that leads nowhere.
+    #[error(
+        "the store {} is a link to {}, which is not there: mount what it is on, or name another file",
+        path.display(), target.display()
+    )]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// A database of some other program.
     #[error(
         "{} is a database, but not a store of harness-exporter: name another file", path.display()
@@ -76,7 +99,7 @@ pub enum OpenError {
     /// Written by a later version.
     #[error(
         "the store {} has schema version {found} and this harness-exporter knows only {known}: \
-         run the newer one", path.display()
+         run the newer one, or put back the copy from before it was updated", path.display()
     )]
     Newer {
         /// The store.
@@ -115,12 +138,16 @@ impl Store {
         make_folder(location.path())?;
         // Two names of one file must be one lock and one log.
         let path = location.path().canonicalize().unwrap_or_else(|_| location.path().to_owned());
-        let by_name = lock(&path, &beside(&path, ".lock"))?;
+        if let Ok(target) = path.read_link() {
+            return Err(OpenError::Dangling { path, target });
+        }
+        let mut by_name = lock(&path, &beside(&path, ".lock"))?;
         if is_missing(&path)? {
             make(&path, now)?;
         }
         // The file by itself too: a hard link gives it a second name, with a lock of its own.
         let by_file = lock(&path, &path)?;
+        log::check(&path, &mut by_name)?;
         let mut connection = connect(&path)?;
         let refuse = |source| database_error(&path, source);
         let version = version(&connection).map_err(refuse)?;
@@ -133,7 +160,9 @@ impl Store {
         check(&connection, &path)?;
         begin_log(&connection, &path)?;
         migrate(&mut connection, MIGRATIONS, now).map_err(refuse)?;
-        Ok(Self { connection, sql: Sql::for_sqlite(), path, _locks: [by_file, by_name] })
+        log::begin(&connection, &path, &mut by_name, now)?;
+        let (sql, care) = (Sql::for_sqlite(), Care::Synced);
+        Ok(Self { connection, care, sql, path, _locks: [by_file, by_name] })
     }
 }
 
@@ -150,7 +179,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
@@ -160,7 +189,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// process ends, and SQLite's own locks are of another kind. The file beside the store stays: if it
 /// were removed, two processes could each hold a lock on a file of that name.
 fn lock(path: &Path, at: &Path) -> Result<File, OpenError> {
-    let opened = File::options().create(true).truncate(false).write(true).open(at);
+    let opened = File::options().create(true).truncate(false).read(true).write(true).open(at);
     let file = opened.map_err(|source| OpenError::File { path: at.to_owned(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -223,8 +252,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
         // Else SQLite plans a statement anew whenever a limit or a flag is bound to it: half of all
         // the time that saving took.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // NORMAL may lose the last commits with the power, and what was sent is then sent again.
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        Care::Synced.apply(&connection)?;
         connection.pragma_update(None, "foreign_keys", false)?;
         Ok(connection)
     };
@@ -238,8 +266,7 @@ fn version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     if !connection.table_exists(None, "schema_versions")? {
         return Ok(None);
     }
-    let table: Option<i64> =
-        connection.query_row("select max(version) from schema_versions", [], |row| row.get(0))?;
+    let table: Option<i64> = connection.query_row(sql::LAST_VERSION, [], |row| row.get(0))?;
     Ok(table.map(|table| table.max(header)))
 }
 
@@ -272,17 +299,14 @@ pub(super) fn migrate(
     for (number, migration) in (1_i64..).zip(migrations).filter(|(number, _)| *number > reached) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(migration)?;
-        transaction.execute(
-            "insert into schema_versions (version, applied) values (?1, ?2)",
-            [number, now.0],
-        )?;
+        transaction.execute(&sql::numbered(sql::ADD_VERSION), [number, now.0])?;
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
     }
     Ok(())
 }
 
-fn database_error(path: &Path, source: rusqlite::Error) -> OpenError {
+pub(super) fn database_error(path: &Path, source: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {

@@ -16,6 +16,26 @@ use super::{Error, Store};
 /// Long enough that freeing it afterwards says something about room on the disk.
 const FILLER: usize = 16 * 1024;
 
+/// How safe what is committed must be before something follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// It outlives the loss of power: a webhook that Harness may act on, or an answer, is to follow.
+    Synced,
+    /// It outlives this process, and the power from the next commit with more care on, which is never
+    /// far: what is lost with it is read from Harness again. It costs no sync of the disk.
+    Written,
+}
+
+impl Care {
+    pub(super) fn apply(self, connection: &Connection) -> rusqlite::Result<()> {
+        let synchronous = match self {
+            Self::Synced => "FULL",
+            Self::Written => "NORMAL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)
+    }
+}
+
 /// What stopped a transaction, before the store's name is known.
 enum Stopped {
     Database(rusqlite::Error),
@@ -29,16 +49,16 @@ impl From<rusqlite::Error> for Stopped {
 }
 
 impl Store {
-    /// Saves `facts` and carries them into the books, in one transaction that is on disk when this
-    /// returns. Facts that can be derived are not saved; where there are no others, nothing is
+    /// Saves `facts` and carries them into the books, in one transaction, with this care. Facts that can be derived are not saved; where there are no others, nothing is
     /// written.
     ///
     /// # Errors
     /// Where it could not be written whole; then nothing of it is.
-    pub fn commit(&mut self, facts: &[Fact]) -> Result<(), Error> {
+    pub fn commit(&mut self, facts: &[Fact], care: Care) -> Result<(), Error> {
         if facts.iter().all(Fact::is_derived) {
             return Ok(());
         }
+        self.take_care(care)?;
         self.write(|connection, sql| facts.iter().try_for_each(|fact| save(connection, sql, fact)))
     }
 
@@ -47,14 +67,30 @@ impl Store {
     /// # Errors
     /// Where it can't.
     pub fn probe(&mut self) -> Result<(), Error> {
-        self.write(|connection, _| {
+        self.take_care(Care::Synced)?;
+        self.write(|connection, sql| {
             let filler = " ".repeat(FILLER);
-            connection
-                .prepare_cached("insert into probe (filler) values (?1)")?
-                .execute([filler])?;
-            connection.prepare_cached("delete from probe")?.execute([])?;
+            connection.prepare_cached(&sql.fill_probe)?.execute([filler])?;
+            connection.prepare_cached(&sql.empty_probe)?.execute([])?;
             Ok(())
         })
+    }
+
+    /// Brings what was committed to the disk itself.
+    ///
+    /// # Errors
+    /// Where it can't.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        let played = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+        played.map_err(|source| self.database(source))
+    }
+
+    fn take_care(&mut self, care: Care) -> Result<(), Error> {
+        if self.care != care {
+            care.apply(&self.connection).map_err(|source| self.database(source))?;
+            self.care = care;
+        }
+        Ok(())
     }
 
     fn write(

@@ -6,6 +6,15 @@
 
 use crate::model::Durations;
 
+pub(super) const LAST_VERSION: &str = "select max(version) from schema_versions";
+
+pub(super) const ADD_VERSION: &str =
+    "insert into schema_versions (version, applied) values ($1, $2)";
+
+const FILL_PROBE: &str = "insert into probe (filler) values ($1)";
+
+const EMPTY_PROBE: &str = "delete from probe";
+
 /// Whoever inserts first has the due time and attempt; the second one's transaction fails.
 const CLAIM_RUN: &str = "
     insert into runs (id, pipeline, due, attempt, begun, execution, resolved, finished, ended, bad,
@@ -80,6 +89,8 @@ const SPOKEN_OF: [&str; 5] = [
 /// Every text that is used more than once, ready for SQLite.
 #[derive(Debug)]
 pub(super) struct Sql {
+    pub(super) fill_probe: String,
+    pub(super) empty_probe: String,
     pub(super) claim_run: String,
     pub(super) save_run: String,
     pub(super) save_pipeline: String,
@@ -102,6 +113,8 @@ pub(super) struct Sql {
 impl Sql {
     pub(super) fn for_sqlite() -> Self {
         Self {
+            fill_probe: numbered(FILL_PROBE),
+            empty_probe: numbered(EMPTY_PROBE),
             claim_run: numbered(CLAIM_RUN),
             save_run: numbered(&format!("{CLAIM_RUN} {RUN_MOVED_ON}")),
             save_pipeline: numbered(SAVE_PIPELINE),
@@ -121,18 +134,26 @@ impl Sql {
 }
 
 /// The text with SQLite's placeholders. No text of ours has a `$` in another meaning.
-fn numbered(text: &str) -> String {
+pub(super) fn numbered(text: &str) -> String {
     text.replace('$', "?")
 }
 
 fn runs() -> String {
-    let spoken_of =
-        SPOKEN_OF.map(|run| format!("select {run} from (select distinct pipeline from runs) as p"));
+    let spoken_of = SPOKEN_OF.map(|run| format!("select {run} from p where pipeline is not null"));
     format!(
-        "select id, body from runs where ended is null or id in ({})",
+        "with recursive {NAMES}
+        select id, body from runs where ended is null or id in ({})",
         spoken_of.join(" union all ")
     )
 }
+
+/// The names of all pipelines that have a run, as `p.pipeline`, and a null. From name to name along an
+/// index: `distinct` would read all of it, and a start take longer with every run there ever was.
+const NAMES: &str = "p (pipeline) as (
+    select min(pipeline) from runs
+    union all
+    select (select min(pipeline) from runs where pipeline > p.pipeline)
+    from p where p.pipeline is not null)";
 
 fn delete_surplus() -> String {
     format!(
@@ -160,9 +181,10 @@ fn delete_old() -> String {
 /// steps along one index for each, however long its history is.
 fn durations() -> String {
     format!(
-        "with learned as materialized (
+        "with recursive {NAMES},
+        learned as materialized (
             select pipeline, {} as finished_since, {} as succeeded_since
-            from (select name as pipeline from pipelines) as p)
+            from p where pipeline is not null)
         select runs.pipeline, runs.result, runs.duration
         from learned join runs on runs.pipeline = learned.pipeline
         where runs.finished is not null and runs.duration is not null

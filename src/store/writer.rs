@@ -14,13 +14,25 @@ use tokio::sync::mpsc;
 
 use crate::model::{Fact, Wall};
 
-use super::{Error, Store};
+use super::{Care, Error, Store};
 
 /// How often the heart beats while there is nothing to do.
 const TICK: Duration = Duration::from_secs(5);
 
 /// How often old runs are looked for.
 const BETWEEN_PRUNES: Duration = Duration::from_hours(1);
+
+/// How long what was written with less care may wait for a sync of the disk.
+const LONGEST_UNSYNCED: Duration = Duration::from_secs(5);
+
+/// What is saved in one transaction. One without any fact asks whether the store can be written.
+#[derive(Debug)]
+pub struct Batch {
+    /// What has happened, in order.
+    pub facts: Vec<Fact>,
+    /// How safe it must be when it is answered.
+    pub care: Care,
+}
 
 /// What came of a batch.
 pub type Answer = Result<(), Error>;
@@ -33,7 +45,7 @@ pub struct Gone;
 /// A handle on the thread. The channel of answers ends when the thread has, the store closed.
 #[derive(Debug)]
 pub struct Writer {
-    batches: Sender<Vec<Fact>>,
+    batches: Sender<Batch>,
     thread: JoinHandle<()>,
 }
 
@@ -53,19 +65,18 @@ impl Writer {
     ) -> io::Result<Self> {
         let (sender, batches) = channel();
         let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
-            Keeper { store, retention, clock, heartbeat }.work(&batches, &answers);
+            Keeper { store, retention, clock, heartbeat, unsynced: None }.work(&batches, &answers);
         })?;
         Ok(Self { batches: sender, thread })
     }
 
-    /// Hands over what is to be saved in one transaction, and never waits; no fact at all asks whether
-    /// the store can be written. Each is answered, in order: whoever hands over the next one before
-    /// that lets it wait in memory.
+    /// Hands over what is to be saved, and never waits. Each batch is answered, in order: whoever hands
+    /// over the next one before that lets it wait in memory.
     ///
     /// # Errors
     /// Where the thread has ended.
-    pub fn save(&self, facts: Vec<Fact>) -> Result<(), Gone> {
-        self.batches.send(facts).map_err(|_| Gone)
+    pub fn save(&self, batch: Batch) -> Result<(), Gone> {
+        self.batches.send(batch).map_err(|_| Gone)
     }
 
     /// Lets the thread finish what it was handed, close the store and end, and waits for that. The
@@ -85,11 +96,13 @@ struct Keeper<C> {
     retention: Duration,
     clock: C,
     heartbeat: Arc<AtomicI64>,
+    /// Since when something is written that no sync of the disk has followed.
+    unsynced: Option<Wall>,
 }
 
 impl<C: Fn() -> Wall> Keeper<C> {
     /// Ends, with the store closed, when nobody hands over batches or reads answers any more.
-    fn work(mut self, batches: &Receiver<Vec<Fact>>, answers: &mpsc::Sender<Answer>) {
+    fn work(mut self, batches: &Receiver<Batch>, answers: &mpsc::Sender<Answer>) {
         let mut prune_at = self.beat();
         loop {
             let now = self.beat();
@@ -97,8 +110,8 @@ impl<C: Fn() -> Wall> Keeper<C> {
             let prune_due = now >= prune_at || now.after(BETWEEN_PRUNES) < prune_at;
             let wait = if prune_due { Duration::ZERO } else { TICK };
             match batches.recv_timeout(wait) {
-                Ok(facts) => {
-                    let answer = self.save(&facts);
+                Ok(batch) => {
+                    let answer = self.save(batch, now);
                     self.beat();
                     if answers.blocking_send(answer).is_err() {
                         return;
@@ -109,7 +122,7 @@ impl<C: Fn() -> Wall> Keeper<C> {
                         prune_at = now.after(BETWEEN_PRUNES);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.sync(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -121,8 +134,28 @@ impl<C: Fn() -> Wall> Keeper<C> {
         now
     }
 
-    fn save(&mut self, facts: &[Fact]) -> Result<(), Error> {
-        if facts.is_empty() { self.store.probe() } else { self.store.commit(facts) }
+    fn save(&mut self, Batch { facts, mut care }: Batch, now: Wall) -> Result<(), Error> {
+        if facts.is_empty() {
+            return self.store.probe();
+        }
+        if self.unsynced.is_some_and(|since| now.since(since) >= LONGEST_UNSYNCED) {
+            care = Care::Synced;
+        }
+        self.store.commit(&facts, care)?;
+        match care {
+            Care::Synced => self.unsynced = None,
+            Care::Written => {
+                self.unsynced.get_or_insert(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where there is nothing else to do. If it fails, so will the next batch, and be told of.
+    fn sync(&mut self) {
+        if self.unsynced.is_some() && self.store.sync().is_ok() {
+            self.unsynced = None;
+        }
     }
 
     /// Deletes some of what is old; true where there is nothing more to delete for now.

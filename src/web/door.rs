@@ -1,11 +1,9 @@
 //! Who is let in, how long they are waited for, and how they are seen out.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -18,6 +16,7 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::patience::Patient;
+use super::presence::{Order, Presence};
 use super::routes::Routes;
 use super::{Limits, Site};
 
@@ -68,80 +67,79 @@ struct Door {
     closing: watch::Receiver<()>,
 }
 
-/// A connection that had not asked for anything when last looked at.
-struct Stranger {
-    asked: Arc<AtomicBool>,
+/// A connection that was taken.
+struct Guest {
+    presence: Presence,
     task: AbortHandle,
-}
-
-impl Stranger {
-    fn still_waits(&self) -> bool {
-        !self.asked.load(Ordering::Relaxed) && !self.task.is_finished()
-    }
 }
 
 impl Door {
     async fn keep(mut self, listener: TcpListener) {
-        let mut guests = JoinSet::new();
-        let mut strangers: VecDeque<Stranger> = VecDeque::new();
+        let mut attended = JoinSet::new();
+        let mut guests: Vec<Guest> = Vec::new();
+        let order = Order::default();
         let mut failing = false;
         loop {
             let accepted = tokio::select! {
                 _ = self.closing.changed() => break,
-                Some(left) = guests.join_next() => {
+                Some(left) = attended.join_next() => {
                     seen_out(left);
                     continue;
                 }
                 accepted = listener.accept() => accepted,
             };
-            strangers.retain(Stranger::still_waits);
+            guests.retain(|guest| !guest.task.is_finished());
             match accepted {
                 Ok((stream, _)) => {
                     failing = false;
-                    if guests.len() >= self.limits.connections && !make_room(&mut strangers) {
+                    if guests.len() >= self.limits.connections && !make_room(&mut guests) {
                         continue;
                     }
-                    let asked = Arc::new(AtomicBool::new(false));
-                    let task = guests.spawn(self.clone().attend(stream, asked.clone()));
-                    strangers.push_back(Stranger { asked, task });
+                    let presence = Presence::new(&order);
+                    let task = attended.spawn(self.clone().attend(stream, presence.clone()));
+                    guests.push(Guest { presence, task });
                 }
                 Err(error) => {
                     if !failing {
                         tracing::warn!(%error, "cannot accept connections");
                     }
                     failing = true;
-                    make_room(&mut strangers);
+                    make_room(&mut guests);
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
         }
         drop(listener);
-        while let Some(left) = guests.join_next().await {
+        while let Some(left) = attended.join_next().await {
             seen_out(left);
         }
     }
 
-    async fn attend(self, stream: TcpStream, asked: Arc<AtomicBool>) {
+    async fn attend(self, stream: TcpStream, presence: Presence) {
         // Where it cannot be set, the last packet of a response comes a little later.
         let _ = stream.set_nodelay(true);
-        let stream = Patient::new(stream, self.limits.stall);
-        let Some(tls) = self.routes.tls() else { return self.converse(stream, asked).await };
+        let stream = Patient::new(stream, self.limits.stall, presence.clone());
+        let Some(tls) = self.routes.tls() else { return self.converse(stream, presence).await };
         let handshake = TlsAcceptor::from(tls).accept(stream);
         // One that fails is the client's affair.
         if let Ok(Ok(stream)) = tokio::time::timeout(self.limits.header, handshake).await {
-            self.converse(stream, asked).await;
+            self.converse(stream, presence).await;
         }
     }
 
-    async fn converse<S>(mut self, stream: S, asked: Arc<AtomicBool>)
+    async fn converse<S>(mut self, stream: S, presence: Presence)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let io = TokioIo::new(stream);
         let service = service_fn(|request| {
-            asked.store(true, Ordering::Relaxed);
+            let service = presence.serve();
             let routes = self.routes.clone();
-            async move { Ok::<_, Infallible>(routes.answer(request).await) }
+            async move {
+                let reply = routes.answer(request).await;
+                drop(service);
+                Ok::<_, Infallible>(reply)
+            }
         });
         let mut connection = pin!(
             http1::Builder::new()
@@ -153,7 +151,7 @@ impl Door {
         // A connection that breaks is the client's affair; what was asked has been answered.
         tokio::select! {
             _ = connection.as_mut() => return,
-            () = nothing_asked(&asked, self.limits.header) => return,
+            () = nothing_asked(&presence, self.limits.header) => return,
             _ = self.closing.changed() => {}
         }
         connection.as_mut().graceful_shutdown();
@@ -164,16 +162,22 @@ impl Door {
 /// The longest head of a request that is read; a longer one is answered with 431.
 const MAX_HEAD: usize = 32 << 10;
 
-async fn nothing_asked(asked: &AtomicBool, within: Duration) {
+async fn nothing_asked(presence: &Presence, within: Duration) {
     tokio::time::sleep(within).await;
-    if asked.load(Ordering::Relaxed) {
+    if presence.has_asked() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Sends away whoever has waited longest without asking; false where there is nobody.
-fn make_room(strangers: &mut VecDeque<Stranger>) -> bool {
-    strangers.pop_front().map(|oldest| oldest.task.abort()).is_some()
+/// Sends away whoever has waited longest; false where everybody is being served.
+fn make_room(guests: &mut Vec<Guest>) -> bool {
+    let waiting = guests
+        .iter()
+        .enumerate()
+        .filter_map(|(place, guest)| guest.presence.waits_since().map(|since| (since, place)));
+    let Some((_, place)) = waiting.min() else { return false };
+    guests.swap_remove(place).task.abort();
+    true
 }
 
 fn seen_out(left: Result<(), JoinError>) {

@@ -103,6 +103,11 @@ impl Guard {
         self.terms().is_some_and(|terms| !terms.users.is_empty())
     }
 
+    /// The key by which secrets are compared.
+    pub(super) const fn keyed(&self) -> &Keyed {
+        &self.keyed
+    }
+
     /// How to speak TLS with the next who connects; none where it is not to be spoken.
     pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
         self.terms()?.tls.clone()

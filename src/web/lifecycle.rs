@@ -27,7 +27,10 @@ pub(super) async fn reload(driver: &mpsc::Sender<Request>) -> Result<Reply, Refu
             let what = format!("the config is refused, the old one holds:\n{problems}");
             Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, what))
         }
-        ReloadReply::NotSupported => Err(not_supported()),
+        ReloadReply::NotSupported => {
+            let what = "not supported yet: nothing has changed";
+            Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, what))
+        }
     }
 }
 
@@ -54,7 +57,6 @@ pub(super) async fn switch(
             let what = "the store cannot be written: nothing has changed";
             Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, what))
         }
-        SwitchReply::NotSupported => Err(not_supported()),
     }
 }
 
@@ -74,10 +76,6 @@ fn named(query: &str) -> Result<Vec<String>, Refusal> {
 
 fn gone() -> Refusal {
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping: nothing has changed")
-}
-
-fn not_supported() -> Refusal {
-    Refusal::new(StatusCode::NOT_IMPLEMENTED, "not supported yet: nothing has changed")
 }
 
 #[cfg(test)]

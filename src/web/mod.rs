@@ -1,5 +1,5 @@
-//! What is served over HTTP: the exposition, the health of the process, a page for a person, and
-//! the one request that triggers a pipeline.
+//! What is served over HTTP: the exposition, the health of the process, pages for a person, and what
+//! can be asked of the driver by a [`Request`].
 //!
 //! It knows neither the engine nor the store: a [`Site`] is all it is given. It refuses to reach
 //! into the file system, to decide anything about runs, and to serve a rendering that is older than
@@ -12,15 +12,21 @@ mod encoding;
 mod file;
 mod foreign;
 mod guard;
+mod hook;
+mod json;
 mod keyed;
 mod lifecycle;
-mod page;
+mod notified;
+mod pages;
 mod patience;
+mod presence;
+mod redacted;
 mod rendering;
 mod reply;
 mod request;
 mod route;
 mod routes;
+mod running;
 mod tls;
 mod trigger;
 mod users;
@@ -32,28 +38,36 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::board::Snapshot;
+use crate::model::{AccountName, Run};
 pub use address::{BindError, InvalidAddress, ListenAddress, bind};
 pub use door::{ServeError, serve};
 pub use guard::{Guard, WebConfigError};
-pub use page::pipelines_table;
-pub use reply::escape_html;
-pub use request::{
-    Notification, NotifiedEvent, NotifiedScope, ReloadReply, Request, SwitchReply, TriggerReply,
-};
+pub use request::{ReloadReply, Request, SwitchReply, TriggerReply};
+pub use running::{Running, RunningConfig};
+
+/// What can be said of one thing.
+pub type Told<Of, What> = Box<dyn Fn(&Of) -> What + Send + Sync>;
 
 /// What the routes need of the rest of the program.
 pub struct Site {
     /// The exposition as it is now, in Prometheus' text format 0.0.4. Called on a thread that may
     /// be blocked.
     pub render: Box<dyn Fn() -> Bytes + Send + Sync>,
-    /// The middle of the status page as HTML, already escaped (see [`escape_html`]).
-    pub page: Box<dyn Fn() -> String + Send + Sync>,
+    /// What the board says now.
+    pub snapshot: Box<dyn Fn() -> Snapshot + Send + Sync>,
+    /// Whether Harness serves an account; none before the first call.
+    pub up: Told<AccountName, Option<bool>>,
+    /// Where Harness shows the execution of a run.
+    pub execution_url: Told<Run, Option<String>>,
     /// Whether the loops tick.
     pub healthy: Box<dyn Fn() -> bool + Send + Sync>,
     /// Whether config and store are loaded and the store can be written.
     pub ready: Arc<AtomicBool>,
     /// The path of the exposition, such as `/metrics`.
     pub telemetry_path: String,
+    /// The config that holds.
+    pub running: Running,
     /// Who is let in.
     pub guard: Guard,
     /// Who does what is asked for.
@@ -78,8 +92,8 @@ pub struct Limits {
     pub stall: Duration,
     /// For the responses under way when the server stops.
     pub drain: Duration,
-    /// How many connections a listener holds. Where all places are taken, the one that has waited
-    /// longest without having asked for anything gives way.
+    /// How many connections a listener holds. Where all places are taken, the one on which nobody
+    /// has been served for longest gives way.
     pub connections: usize,
 }
 

@@ -9,17 +9,20 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::presence::Presence;
+
 /// Fails a write that makes no progress for as long as its patience lasts.
 pub(super) struct Patient<S> {
     inner: S,
     patience: Duration,
+    presence: Presence,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    /// Wraps `inner`; `patience` starts whenever it takes no more bytes.
-    pub(super) const fn new(inner: S, patience: Duration) -> Self {
-        Self { inner, patience, stalled: None }
+    /// Wraps `inner`; `patience` starts whenever it takes no more bytes, which `presence` is told.
+    pub(super) const fn new(inner: S, patience: Duration, presence: Presence) -> Self {
+        Self { inner, patience, presence, stalled: None }
     }
 
     fn judge(
@@ -29,8 +32,10 @@ impl<S> Patient<S> {
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.stalled = None;
+            self.presence.set_stalled(false);
             return written;
         }
+        self.presence.set_stalled(true);
         let patience = self.patience;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stalled.as_mut().poll(cx));

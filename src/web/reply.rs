@@ -1,7 +1,5 @@
 //! The responses: few forms, one place for their headers.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
@@ -59,6 +57,11 @@ pub(super) fn text(status: StatusCode, line: &str) -> Reply {
     body(status, TEXT, format!("{line}\n"))
 }
 
+/// YAML, for a person who looks at it in a browser.
+pub(super) fn yaml(document: String) -> Reply {
+    with(body(StatusCode::OK, TEXT, document), CACHE_CONTROL, "no-store")
+}
+
 /// An answer of the API.
 pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Reply {
     body(status, JSON, value.to_string())
@@ -91,29 +94,4 @@ pub(super) fn unauthorized(path: &str) -> Reply {
 pub(super) fn wrong_method(path: &str, allowed: &'static str) -> Reply {
     let what = format!("this path knows only {allowed}");
     with(error(path, StatusCode::METHOD_NOT_ALLOWED, &what), ALLOW, allowed)
-}
-
-/// `text` so that it stands for itself between tags and in a quoted attribute.
-#[must_use]
-pub fn escape_html(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
-        match c {
-            '&' | '<' | '>' | '"' | '\'' => {
-                // Writing to a string does not fail.
-                let _ = write!(escaped, "&#{};", u32::from(c));
-            }
-            c => escaped.push(c),
-        }
-        escaped
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markup_is_text() {
-        assert_eq!(escape_html("a<b>&\"'ä"), "a&#60;b&#62;&#38;&#34;&#39;ä");
-    }
 }

@@ -5,7 +5,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::model::{ExecutionId, Wall};
+use crate::model::ExecutionId;
 
 /// A request that has passed the door.
 #[derive(Debug)]
@@ -38,9 +38,8 @@ pub enum Request {
         /// Who waits for the answer.
         reply: oneshot::Sender<ReloadReply>,
     },
-    /// Harness says that something happened to an execution. A hint: what it says is not believed
-    /// but looked up.
-    Notified(Notification),
+    /// Harness says that something happened to this execution. A hint: it is looked at sooner.
+    Notified(ExecutionId),
 }
 
 /// What became of [`Request::Trigger`].
@@ -66,15 +65,13 @@ pub enum TriggerReply {
 pub enum SwitchReply {
     /// All of them are now as asked, whatever they were before.
     Done {
-        /// The names of those it was asked of, in the order of the config.
+        /// The names of those it was asked of.
         pipelines: Vec<String>,
     },
     /// No pipeline has this name; nothing has changed.
     UnknownPipeline(String),
     /// It could not be saved; nothing has changed.
     StoreUnavailable,
-    /// This exporter cannot do it yet; nothing has changed.
-    NotSupported,
 }
 
 /// What became of [`Request::Reload`].
@@ -84,53 +81,6 @@ pub enum ReloadReply {
     Done,
     /// The config is not good, in lines for a person; the old one holds.
     Refused(String),
-    /// This exporter cannot do it yet; the old config holds.
+    /// There is no config that could be read again, as in a demo.
     NotSupported,
-}
-
-/// What Harness says by `POST /hooks/harness`. Everything in it is a claim of the sender's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notification {
-    /// Which execution; none where a trigger failed before there was one.
-    pub execution: Option<ExecutionId>,
-    /// Harness' identifiers of where it happened.
-    pub scope: NotifiedScope,
-    /// What happened.
-    pub event: NotifiedEvent,
-    /// Harness' coarse word for how it stands, such as `failed`.
-    pub status: Option<String>,
-    /// When it began.
-    pub start: Option<Wall>,
-    /// When it ended.
-    pub end: Option<Wall>,
-}
-
-/// Where in Harness something happened, as far as the sender says so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NotifiedScope {
-    /// Harness' account identifier.
-    pub account: Option<String>,
-    /// Harness' organization identifier.
-    pub org: Option<String>,
-    /// Harness' project identifier.
-    pub project: Option<String>,
-    /// Harness' pipeline identifier.
-    pub pipeline: Option<String>,
-}
-
-/// The kinds of events that Harness notifies of, as far as they differ for us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NotifiedEvent {
-    /// An execution has begun.
-    Started,
-    /// An execution has paused or waits for a person.
-    Paused,
-    /// An execution has ended; Harness says so twice, as an end and as a success or failure.
-    Ended,
-    /// A stage or a step has begun or ended.
-    Progress,
-    /// A trigger could not start its pipeline.
-    TriggerFailed,
-    /// A word that is not in our table.
-    Unknown,
 }

@@ -13,10 +13,13 @@ use rustls::ServerConfig;
 use super::body::{self, Bounds};
 use super::encoding::{gzip, prefers_gzip};
 use super::foreign::is_foreign;
+use super::hook::{self, Hook};
+use super::pages::{self, Account, Html};
 use super::rendering::Rendering;
 use super::reply::{self, Refusal, Reply};
 use super::route::{Change, Route, View};
-use super::{Site, escape_html, lifecycle, trigger};
+use super::{Site, json, lifecycle, redacted, trigger};
+use crate::board::PipelineBoard;
 use crate::metrics::CONTENT_TYPE;
 
 /// The site with the lines in which its scrapers wait.
@@ -25,12 +28,19 @@ pub(super) struct Routes {
     body_deadline: Duration,
     plain: Rendering,
     gzip: Rendering,
+    hook: Hook,
 }
 
 impl Routes {
     /// Answers for `site`; a request's body is to arrive within `body_deadline`.
     pub(super) fn new(site: Arc<Site>, body_deadline: Duration) -> Self {
-        Self { site, body_deadline, plain: Rendering::default(), gzip: Rendering::default() }
+        Self {
+            site,
+            body_deadline,
+            plain: Rendering::default(),
+            gzip: Rendering::default(),
+            hook: Hook::default(),
+        }
     }
 
     /// How to speak TLS with the next who connects; none where it is not to be spoken.
@@ -41,12 +51,15 @@ impl Routes {
     /// The answer to one request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
         let path = request.uri().path().to_owned();
-        if !self.site.guard.admits(request.headers()).await {
+        let route = Route::of(&path, &self.site.telemetry_path);
+        // Harness has a token of its own, and is no user.
+        if route != Route::Hook && !self.site.guard.admits(request.headers()).await {
             return reply::unauthorized(&path);
         }
-        let answered = match Route::of(&path, &self.site.telemetry_path) {
+        let answered = match route {
             Route::View(view) => self.view(view, &request).await,
             Route::Change(change) => self.change(change, request).await,
+            Route::Hook => self.notified(request).await,
             Route::Garbled => refused(StatusCode::BAD_REQUEST, "the name is not UTF-8"),
             Route::Nowhere => refused(StatusCode::NOT_FOUND, "there is nothing here"),
         };
@@ -59,7 +72,21 @@ impl Routes {
         }
         match view {
             View::Telemetry => Ok(self.exposition(request.headers()).await),
-            View::Page => Ok(reply::html(self.page())),
+            View::Page => Ok(self.status()),
+            View::Config => Ok(reply::yaml(redacted::yaml(&self.site.running.now().config))),
+            View::Pipeline(name) => self.pipeline(&name),
+            View::Run(id) => self.run(&id),
+            View::ApiPipelines => {
+                let snapshot = (self.site.snapshot)();
+                let pipelines = snapshot.pipelines.iter().map(|pipeline| json::pipeline(pipeline));
+                let pipelines: Vec<_> = pipelines.collect();
+                Ok(reply::json(StatusCode::OK, &serde_json::json!({ "pipelines": pipelines })))
+            }
+            View::ApiPipeline(name) => {
+                let board = self.board(&name)?;
+                let value = json::pipeline_with_runs(&board, &self.site.execution_url);
+                Ok(reply::json(StatusCode::OK, &value))
+            }
             View::Healthy => verdict((self.site.healthy)(), "healthy", "a loop has stopped"),
             View::Ready => verdict(self.site.ready.load(Ordering::Acquire), "ready", "not ready"),
         }
@@ -84,6 +111,17 @@ impl Routes {
                 trigger::answer(driver, name, &body).await
             }
         }
+    }
+
+    async fn notified(&self, request: Request<Incoming>) -> Result<Reply, Refusal> {
+        let token = self.site.running.now().hook_token.clone();
+        Hook::admits(request.headers(), token.as_ref(), self.site.guard.keyed())?;
+        if request.method() != Method::POST {
+            return Ok(reply::wrong_method(request.uri().path(), "POST"));
+        }
+        let bounds = Bounds { size: hook::MAX_BODY, time: self.body_deadline };
+        let body = body::read(request.into_body(), bounds).await?;
+        self.hook.take(&self.site.driver, &body)
     }
 
     /// Each is behind a flag of `serve`.
@@ -118,25 +156,43 @@ impl Routes {
         }
     }
 
-    fn page(&self) -> String {
-        let version = env!("CARGO_PKG_VERSION");
-        let telemetry = escape_html(&self.site.telemetry_path);
-        let middle = (self.site.page)();
-        format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width\">\n\
-             <title>harness-exporter</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-             <h1>harness-exporter <small>{version}</small></h1>\n\
-             <nav><a href=\"{telemetry}\">metrics</a> <a href=\"/-/healthy\">healthy</a> \
-             <a href=\"/-/ready\">ready</a></nav>\n{middle}\n</body>\n</html>\n"
-        )
+    fn status(&self) -> Reply {
+        let snapshot = (self.site.snapshot)();
+        let accounts = snapshot.accounts.iter().map(|account| Account {
+            name: account.name.to_string(),
+            up: (self.site.up)(&account.name),
+        });
+        let accounts: Vec<_> = accounts.collect();
+        self.page(pages::status(&snapshot, &accounts), "Pipelines", "./")
+    }
+
+    fn pipeline(&self, name: &str) -> Result<Reply, Refusal> {
+        let board = self.board(name)?;
+        Ok(self.page(pages::pipeline(&board), name, "../"))
+    }
+
+    fn run(&self, id: &str) -> Result<Reply, Refusal> {
+        let snapshot = (self.site.snapshot)();
+        let mut runs = snapshot.pipelines.iter().flat_map(|pipeline| pages::runs(pipeline));
+        let Some(run) = runs.find(|run| run.id.as_str() == id) else {
+            let what = "no run under way and none of the newest of its pipeline has this id";
+            return refused(StatusCode::NOT_FOUND, what);
+        };
+        Ok(self.page(pages::run(run, (self.site.execution_url)(run)), id, "../"))
+    }
+
+    fn board(&self, name: &str) -> Result<Arc<PipelineBoard>, Refusal> {
+        let mut pipelines = (self.site.snapshot)().pipelines.into_iter();
+        let found = pipelines.find(|pipeline| pipeline.config.name.as_str() == name);
+        found.ok_or_else(|| {
+            Refusal::new(StatusCode::NOT_FOUND, format!("no pipeline is called {name}"))
+        })
+    }
+
+    fn page(&self, middle: Html, title: &str, up: &str) -> Reply {
+        reply::html(middle.page(title, up, &self.site.telemetry_path))
     }
 }
-
-const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem;color-scheme:light dark}\
-                     table{border-collapse:collapse;margin-top:1rem}\
-                     th,td{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #8886}\
-                     small{font-weight:normal;opacity:.7}";
 
 fn refused<T>(status: StatusCode, what: &str) -> Result<T, Refusal> {
     Err(Refusal::new(status, what))

@@ -2,7 +2,13 @@
 
 // Says that its helpers are part of tests, which lints ask for.
 #[cfg(test)]
+mod door;
+#[cfg(test)]
+mod hook;
+#[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
@@ -14,15 +20,11 @@ use std::io::Read;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
-use harness_exporter::web::{Limits, Request, TriggerReply};
+use harness_exporter::web::Limits;
 use reqwest::Method;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
-use server::{EXPOSITION, Setup, client, header, in_time};
+use server::{EXPOSITION, Setup, header};
 
 #[tokio::test]
 async fn the_exposition_is_plain_or_packed_as_the_client_likes() {
@@ -53,29 +55,6 @@ async fn head_has_the_headers_of_get_and_no_body() {
         assert!(answer.contains(&format!("content-length: {length}\r\n")), "{answer}");
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     }
-}
-
-#[tokio::test]
-async fn the_page_shows_the_table_and_runs_nothing() {
-    let server = Setup { telemetry_path: "/m", ..Setup::default() }.start().await;
-    let page = server.request(Method::GET, "/", &[]).await;
-    assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
-    assert_eq!(header(&page, "x-content-type-options"), "nosniff");
-    let policy = header(&page, "content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline';"), "{policy}");
-    let page = page.text().await.unwrap();
-    for part in [
-        "<title>harness-exporter</title>",
-        env!("CARGO_PKG_VERSION"),
-        "<table><tr><td>nightly</td></tr></table>",
-        "href=\"/m\"",
-        "href=\"/-/healthy\"",
-        "href=\"/-/ready\"",
-    ] {
-        assert!(page.contains(part), "{part} in {page}");
-    }
-    assert_eq!(server.get("/m").await.1, EXPOSITION);
-    assert_eq!(server.get("/metrics").await.0, 404);
 }
 
 #[tokio::test]
@@ -146,7 +125,7 @@ async fn a_path_has_one_spelling() {
     }
     let (status, body) = server.get("/nothing").await;
     assert_eq!((status, body.as_str()), (404, "there is nothing here\n"));
-    let (status, body) = server.get("/api/v1/pipelines").await;
+    let (status, body) = server.get("/api/v1/nothing").await;
     assert_eq!((status, body.as_str()), (404, r#"{"error":"there is nothing here"}"#));
     for name in ["", "nightly/", "nightly/x", "x/../nightly", "x%2f..%2fnightly"] {
         let head = format!("POST /api/v1/pipelines/{name}/trigger HTTP/1.1\r\nhost: x\r\n");
@@ -240,89 +219,4 @@ async fn a_body_is_bounded_in_size_and_time() {
     let most = format!("{head}connection: close\r\ncontent-length: 1048576\r\n\r\n{{");
     let most = server.raw(&format!("{most}{}}}", " ".repeat(0x10_0000 - 2))).await;
     assert!(most.starts_with("HTTP/1.1 202 Accepted\r\n"), "{most:.200}");
-}
-
-#[tokio::test]
-async fn who_sends_no_whole_head_is_not_waited_for() {
-    let limits = Limits { header: Duration::from_millis(200), ..Limits::default() };
-    let server = Setup { limits, ..Setup::default() }.start().await;
-    for sent in ["", "GET /metrics HTTP/1.1\r\nhost: x\r\nx-a: "] {
-        assert_eq!(server.raw(sent).await, "", "closed without an answer");
-    }
-}
-
-#[tokio::test]
-async fn a_connection_is_kept_between_requests_but_not_for_ever() {
-    let header = Duration::from_millis(200);
-    let limits = Limits { header, idle: 10 * header, ..Limits::default() };
-    let server = Setup { limits, ..Setup::default() }.start().await;
-    let mut stream = server.connect().await;
-    for _ in 0..2 {
-        stream.write_all(b"GET /-/ready HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        let mut answer = vec![0; 4096];
-        let length = in_time(stream.read(&mut answer)).await.unwrap();
-        assert!(answer[..length].ends_with(b"ready\n"));
-        tokio::time::sleep(header + header / 2).await;
-    }
-    let mut rest = Vec::new();
-    in_time(stream.read_to_end(&mut rest)).await.unwrap();
-    assert_eq!(rest, b"");
-}
-
-#[tokio::test]
-async fn a_long_head_is_refused() {
-    let server = Setup::default().start().await;
-    let filler = "a".repeat(40_000);
-    let answer = server.raw(&format!("GET /metrics HTTP/1.1\r\nhost: x\r\nx-a: {filler}")).await;
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-}
-
-#[tokio::test]
-async fn a_reader_that_stops_reading_is_dropped() {
-    let limits = Limits { stall: Duration::from_millis(200), ..Limits::default() };
-    let body = Bytes::from(vec![b'#'; 64 << 20]);
-    let server = Setup { limits, body, ..Setup::default() }.start().await;
-    let mut stalled = server.connect().await;
-    stalled.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    // The server's end is closed by now or soon: a write to it fails, though nothing was read.
-    let dropped = async {
-        while stalled.write_all(b"x").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    in_time(dropped).await;
-}
-
-#[tokio::test]
-async fn silent_connections_give_way_to_who_asks() {
-    let limits = Limits { connections: 4, ..Limits::default() };
-    let server = Setup { limits, ..Setup::default() }.start().await;
-    let mut silent = Vec::new();
-    for _ in 0..12 {
-        silent.push(server.connect().await);
-    }
-    assert_eq!(server.get("/metrics").await.0, 200);
-    let mut oldest = silent.remove(0);
-    assert_eq!(in_time(oldest.read(&mut [0; 1])).await.unwrap_or(0), 0, "the oldest was closed");
-}
-
-#[tokio::test]
-async fn the_server_stops_and_finishes_what_it_was_asked() {
-    let (sender, mut requests) = mpsc::channel(1);
-    let mut server = Setup { driver: Some(sender), ..Setup::default() }.start().await;
-    let idle = server.connect().await;
-    let url = format!("http://{}/api/v1/pipelines/nightly/trigger", server.address);
-    let mut asking = JoinSet::new();
-    asking.spawn(client().post(url).send());
-    let request = in_time(requests.recv()).await.unwrap();
-    let Request::Trigger { reply, .. } = request else { panic!("{request:?}") };
-
-    server.stop.take().unwrap().send(()).unwrap();
-    let refused = async { while TcpStream::connect(server.address).await.is_ok() {} };
-    in_time(refused).await;
-    reply.send(TriggerReply::Accepted { run: "r".to_owned() }).unwrap();
-    let answer = in_time(asking.join_next()).await.unwrap().unwrap().unwrap();
-    assert_eq!(answer.status(), 202);
-    in_time(server.tasks.join_next()).await.unwrap().unwrap();
-    drop(idle);
 }

@@ -49,10 +49,7 @@ fn little_is_needed() {
     assert!(config.placeholder_accounts().is_empty());
 }
 
-#[test]
-fn everything_can_be_said() {
-    let (config, _) = good(
-        "
+pub(super) const EVERYTHING: &str = "
 x-anchors: {any: [thing, 1]}
 accounts:
 - name: prod
@@ -84,8 +81,11 @@ pipelines:
   paused: true
   polling: {first: 0s, max: 10s}
 storage: {url: sqlite:///var/lib/runs.db, retention: 1y}
-",
-    );
+";
+
+#[test]
+fn everything_can_be_said() {
+    let (config, _) = good(EVERYTHING);
     assert_eq!(config.accounts.len(), 2);
     let account = &config.accounts["prod"];
     assert!(matches!(&account.api_key, Some(SecretSource::Env(name)) if name == "ACME_KEY"));

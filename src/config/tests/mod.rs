@@ -4,6 +4,7 @@ mod bad;
 mod bad_values;
 mod files;
 mod good;
+mod keys;
 mod options;
 mod shipped;
 mod shown;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::config::{Account, Config, Pipeline};
 use crate::engine::{
-    Effect, Engine, Input, ReadEvent, ReadExecution, Reply, SearchExecutions, SendTrigger,
+    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
+    SendTrigger,
 };
 use crate::model::{
-    AccountName, Answered, Change, EventAnswer, EventDetails, EventId, ExecutionAnswer,
+    AccountName, Answered, Change, Durations, EventAnswer, EventDetails, EventId, ExecutionAnswer,
     ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, Key, ListedExecution, MissedReason, Mono,
     Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult, SlotResult,
     StoredPipeline, Summary, TriggerAnswer, Wall,
@@ -73,6 +74,12 @@ pub(super) struct Bench {
     pub(super) searches: Vec<SearchExecutions>,
     /// How far Harness' clock is ahead, in milliseconds, by its answers to looks for executions.
     pub(super) skew: Option<i64>,
+    /// Executions being listed.
+    pub(super) lists: Vec<ReadExecutions>,
+    /// How often it was found that executions are listed in another way.
+    pub(super) listed_otherwise: usize,
+    /// How long the last runs took, as a store would remember it.
+    pub(super) durations: Vec<Durations>,
     pub(super) replies: Vec<Reply>,
     /// How often a word was told that is not in our tables.
     pub(super) strange_words: usize,
@@ -118,6 +125,9 @@ impl Bench {
             execution_reads: Vec::new(),
             searches: Vec::new(),
             skew: None,
+            lists: Vec::new(),
+            listed_otherwise: 0,
+            durations: Vec::new(),
             replies: Vec::new(),
             strange_words: 0,
             next: None,
@@ -139,6 +149,7 @@ impl Bench {
         self.reads.clear();
         self.execution_reads.clear();
         self.searches.clear();
+        self.lists.clear();
         self.missed.clear();
         self.move_to(self.now.mono.after(down));
         self.start();
@@ -160,6 +171,7 @@ impl Bench {
         let restored = Restored {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
+            durations: self.durations.clone(),
             ..Restored::default()
         };
         self.engine.restore(&restored, self.now);
@@ -185,6 +197,8 @@ impl Bench {
                 Effect::ReadEvent(read) => self.reads.push(read),
                 Effect::ReadExecution(read) => self.execution_reads.push(read),
                 Effect::SearchExecutions(search) => self.searches.push(search),
+                Effect::ReadExecutions(read) => self.lists.push(read),
+                Effect::ListedOtherwise { .. } => self.listed_otherwise += 1,
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::UnknownWord { .. } => self.strange_words += 1,
                 Effect::Silenced { .. } => self.silenced += 1,
@@ -323,6 +337,18 @@ impl Bench {
     pub(super) fn search_is_answered(&mut self, answer: ExecutionsAnswer) {
         let search = self.searches.remove(0);
         self.looks += 1;
+        let answered = self.listed(answer);
+        self.handle(Input::Searched { run: search.run, answered });
+    }
+
+    /// The oldest list is answered.
+    pub(super) fn list_is(&mut self, answer: ExecutionsAnswer) {
+        let read = self.lists.remove(0);
+        let answered = self.listed(answer);
+        self.handle(Input::ExecutionsRead { project: read.project, answered });
+    }
+
+    fn listed(&self, answer: ExecutionsAnswer) -> Answered<ExecutionsAnswer> {
         let code = match &answer {
             ExecutionsAnswer::Page(_) | ExecutionsAnswer::TooLarge => 200,
             ExecutionsAnswer::Refused(refusal) => refusal.status,
@@ -330,8 +356,7 @@ impl Bench {
             ExecutionsAnswer::Failed { .. } => 500,
         };
         let took = Some(Duration::ZERO);
-        let answered = Answered { answer, code: Some(code), skew: self.skew, took };
-        self.handle(Input::Searched { run: search.run, answered });
+        Answered { answer, code: Some(code), skew: self.skew, took }
     }
 
     /// Lets time pass, each look for an execution finding these.

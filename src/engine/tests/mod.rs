@@ -5,4 +5,6 @@ mod begin;
 mod bench;
 mod follow;
 mod left_alone;
+mod polling;
 mod restart;
+mod together;

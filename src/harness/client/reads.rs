@@ -51,10 +51,7 @@ impl Client {
 
     /// Looks a pipeline's trigger up, to learn where its webhook is to be sent. Needs a key.
     pub async fn look_up(&self, pipeline: &Pipeline) -> Answered<LookupAnswer> {
-        let path = ["triggers", pipeline.trigger.as_str(), "details"];
-        let mut url = self.inner.project_url(&path, (&pipeline.org, &pipeline.project));
-        url.query_pairs_mut().append_pair("targetIdentifier", &pipeline.pipeline);
-        let request = Request::new(Method::GET, url);
+        let request = self.inner.trigger_details(pipeline);
         let failed = |message| LookupAnswer::Failed { message };
         let answered = self.inner.ask(request, classify::lookup, failed).await;
         if let LookupAnswer::Found(trigger) = &answered.answer
@@ -113,6 +110,13 @@ impl Inner {
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *request.body_mut() = Some(filter(&query.filter).to_string().into());
         request
+    }
+
+    pub(super) fn trigger_details(&self, pipeline: &Pipeline) -> Request {
+        let path = ["triggers", pipeline.trigger.as_str(), "details"];
+        let mut url = self.project_url(&path, (&pipeline.org, &pipeline.project));
+        url.query_pairs_mut().append_pair("targetIdentifier", &pipeline.pipeline);
+        Request::new(Method::GET, url)
     }
 
     fn project_url(&self, path: &[&str], (org, project): (&str, &str)) -> Url {

@@ -3,7 +3,6 @@
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request};
-use url::Url;
 
 use super::super::classify::{Body, Reply};
 use super::super::triggers::{NewTrigger, Trigger, TriggerError, triggers_url};
@@ -64,13 +63,8 @@ impl Client {
     ///
     /// # Errors
     /// Where there is none, or Harness does not tell.
-    pub async fn look_up_trigger(
-        &self,
-        account: &Account,
-        pipeline: &Pipeline,
-    ) -> Result<Trigger, TriggerError> {
-        let url = details_url(account, pipeline);
-        let reply = self.call(Request::new(Method::GET, url)).await?;
+    pub async fn look_up_trigger(&self, pipeline: &Pipeline) -> Result<Trigger, TriggerError> {
+        let reply = self.call(self.inner.trigger_details(pipeline)).await?;
         self.read_reply(&reply, wire::trigger)
     }
 
@@ -96,12 +90,4 @@ impl Client {
             _ => Err(TriggerError::NoAnswer(reply.told(secrets))),
         }
     }
-}
-
-fn details_url(account: &Account, pipeline: &Pipeline) -> Url {
-    let mut url = triggers_url(account, pipeline);
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.extend([pipeline.trigger.as_str(), "details"]);
-    }
-    url
 }

@@ -54,6 +54,7 @@ fn fault_33_times_that_do_not_exist_come_about_once_after_the_gap() {
         day("0,15,30 1 * * *", "29 02:00+01"),
         day("0 1,2 * * *", "29 02:00+01"),
         day("30 0,1,2 * * *", "29 00:30+00, 29 02:00+01, 29 02:30+01"),
+        day("0,30 1,2 * * *", "29 02:00+01, 29 02:30+01"),
         // Begins after the gap, or before it.
         day("0 2 * * *", "29 02:00+01"),
         day("59 0 * * *", "29 00:59+00"),
@@ -124,6 +125,7 @@ fn fault_34_times_that_exist_twice_come_about_the_first_time() {
         day("30 1 * * *", "25 01:30+01"),
         day("0,30 1 * * *", "25 01:00+01, 25 01:30+01"),
         day("0 1,2 * * *", "25 01:00+01, 25 02:00+00"),
+        day("0,30 1,2 * * *", "25 01:00+01, 25 01:30+01, 25 02:00+00, 25 02:30+00"),
         day("59 0,1 * * *", "25 00:59+01, 25 01:59+01"),
         // These follow the time that elapses.
         day("*/30 1 * * *", "25 01:00+01, 25 01:30+01, 25 01:00+00, 25 01:30+00"),
@@ -181,4 +183,28 @@ fn the_ends_of_the_clock_are_survived() {
     let all = cron("0 2 * * *", "UTC", Duration::ZERO).due_times(&PipelineName::new("any"));
     let days = all.count_between(Wall(250_000_000_000_000), Wall(i64::MAX));
     assert!((39_370..39_380).contains(&days), "{days}");
+}
+
+/// Where a zone changes its clock and its rules at once, and between its usual changes.
+#[test]
+fn faults_33_and_34_changes_out_of_turn() {
+    hold(&[
+        // To the time of the neighbours, an hour after the usual change.
+        (
+            "30 1,2,3 * * *",
+            "America/Indiana/Winamac",
+            "2007-03-11T00:00",
+            "2007-03-11T23:00",
+            "11 01:30-06, 11 04:00-04",
+        ),
+        // Back at midnight and in January.
+        (
+            "30 23 * * *",
+            "America/Ciudad_Juarez",
+            "2022-11-29T00:00",
+            "2022-11-30T12:00",
+            "29 23:30-06",
+        ),
+        ("30 1 * * *", "America/Metlakatla", "2019-01-19T12:00", "2019-01-20T12:00", "20 01:30-08"),
+    ]);
 }

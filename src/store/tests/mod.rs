@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{OpenError, Store};
+use super::{Care, OpenError, Store};
 use crate::config::Location;
 use crate::model::{
     AccountName, Change, EventId, ExecutionId, Fact, FailureType, Mark, MissedReason, Origin,
@@ -153,7 +153,7 @@ fn fill(store: &mut Store) -> Vec<Fact> {
         Fact::Waiting(4),
         Fact::Next { pipeline: name("nightly"), at: Some(at(60)) },
     ];
-    store.commit(&facts).unwrap();
+    store.commit(&facts, Care::Synced).unwrap();
     facts
 }
 

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use rusqlite::Connection;
 
 use super::*;
+use crate::store::log;
 use crate::store::open::{MIGRATIONS, migrate};
 
 fn file(folder: &TempDir) -> std::path::PathBuf {
@@ -66,7 +67,7 @@ fn fault_27_what_is_damaged_is_refused_and_stays_as_it_is() {
     fill(&mut store);
     let runs: Vec<Fact> =
         (100..400).map(|minutes| fact(begun("nightly", minutes), Change::Begun)).collect();
-    store.commit(&runs).unwrap();
+    store.commit(&runs, Care::Synced).unwrap();
     drop(store);
     let good = fs::read(file(&whole)).unwrap();
     let torn = |bytes: std::ops::Range<usize>| {
@@ -109,6 +110,68 @@ fn a_log_without_its_store_is_damage() {
     let error = refusal(&crashed);
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
     assert!(!file(&crashed).exists());
+}
+
+/// A copy put back while the log of the lost store still lies there.
+#[test]
+fn a_log_of_another_store_is_refused_and_left_alone() {
+    let folder = folder();
+    let mut store = open(&folder);
+    fill(&mut store);
+    drop(store);
+    let backup = fs::read(file(&folder)).unwrap();
+    let mut store = Store::open(&location(&folder), at(1)).unwrap();
+    store.commit(&[fact(begun("nightly", 90), Change::Begun)], Care::Synced).unwrap();
+    let log = folder.path().join("x.db-wal");
+    let left = fs::read(&log).unwrap();
+    drop(store);
+    fs::write(file(&folder), &backup).unwrap();
+    fs::write(&log, &left).unwrap();
+
+    let error = Store::open(&location(&folder), at(2)).unwrap_err();
+    assert!(matches!(error, OpenError::OthersLog { .. }), "{error}");
+    assert!(error.to_string().contains("x.db-wal is not of the store"), "{error}");
+    assert_eq!(fs::read(file(&folder)).unwrap(), backup);
+    fs::remove_file(&log).unwrap();
+    let store = Store::open(&location(&folder), at(3)).unwrap();
+    assert_eq!(count(&store, "runs"), 3);
+}
+
+/// A kill leaves the store with its own log, at whatever moment of the opening it comes.
+#[test]
+fn its_own_log_is_never_refused() {
+    let folder = folder();
+    for life in 0..3 {
+        let mut store = Store::open(&location(&folder), at(life)).unwrap();
+        store.commit(&[fact(begun("nightly", life), Change::Begun)], Care::Synced).unwrap();
+        let names = ["x.db", "x.db-wal", "x.db.lock"];
+        let left = names.map(|name| fs::read(folder.path().join(name)).unwrap());
+        drop(store);
+        for (name, bytes) in names.iter().zip(left) {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let between = format!("{} {}", NOON.0 % (1 << 31), at(life).0 % (1 << 31));
+        let noted = fs::read_to_string(folder.path().join("x.db.lock")).unwrap();
+        for noted in [noted.as_str(), &between, ""] {
+            fs::write(folder.path().join("x.db.lock"), noted).unwrap();
+            let mut lock = File::open(folder.path().join("x.db.lock")).unwrap();
+            log::check(&file(&folder), &mut lock).unwrap();
+        }
+    }
+    assert_eq!(count(&Store::open(&location(&folder), at(9)).unwrap(), "runs"), 3);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_refused_and_stays() {
+    let folder = folder();
+    let gone = folder.path().join("not-mounted/x.db");
+    std::os::unix::fs::symlink(&gone, file(&folder)).unwrap();
+    let error = refusal(&folder);
+    assert!(error.to_string().contains("not-mounted/x.db, which is not there"), "{error}");
+    assert_eq!(file(&folder).read_link().unwrap(), gone);
+    // A folder that nobody may write to, not even root.
+    let error = Store::open(&Location::of_file("/proc/self/x.db"), NOON).unwrap_err().to_string();
+    assert!(error.contains("let this user read and write it and its folder"), "{error}");
 }
 
 #[test]
@@ -167,6 +230,14 @@ fn it_works_as_durably_as_promised() {
     }
     let version = i32::try_from(MIGRATIONS.len()).unwrap().to_string();
     assert_eq!(pragma("user_version"), version);
+    let mut store = store;
+    for (care, level) in [(Care::Written, "1"), (Care::Synced, "2")] {
+        store
+            .commit(&[fact(begun("nightly", level.parse().unwrap()), Change::Begun)], care)
+            .unwrap();
+        let level_now = store.connection.pragma_query_value(None, "synchronous", |row| row.get(0));
+        assert_eq!(level_now, Ok(level.parse::<i64>().unwrap()), "{care:?}");
+    }
     // The version in which SQLite mended its log against two connections at once.
     assert!(rusqlite::version_number() >= 3_051_003);
 }
@@ -197,10 +268,13 @@ fn a_store_of_version_1_says_what_it_said() {
     assert_eq!(count(&store, "schema_versions"), 2);
     // And it goes on: the open run ends, and the next one is begun.
     store
-        .commit(&[
-            fact(finished("nightly", 30, RunResult::Success), Change::Finished),
-            fact(begun("nightly", 60), Change::Begun),
-        ])
+        .commit(
+            &[
+                fact(finished("nightly", 30, RunResult::Success), Change::Finished),
+                fact(begun("nightly", 60), Change::Begun),
+            ],
+            Care::Synced,
+        )
         .unwrap();
     assert_eq!(total(&store, Key::Triggers(Origin::Schedule)), 4);
     assert_eq!(loaded(&store).durations[0].succeeded, [59_000]);

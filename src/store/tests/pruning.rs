@@ -10,7 +10,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 fn commit(store: &mut Store, runs: impl IntoIterator<Item = Run>) {
     let facts: Vec<Fact> = runs.into_iter().map(|run| fact(run, Change::Progress)).collect();
-    store.commit(&facts).unwrap();
+    store.commit(&facts, Care::Synced).unwrap();
 }
 
 /// One run is the newest, another the newest with an execution, and so on.
@@ -109,7 +109,7 @@ fn pruning_takes_small_bites_and_no_total() {
     for pipeline in ["a", "b", "c", "d"] {
         let ends = (0..200).map(|minutes| finished(pipeline, minutes, RunResult::Success));
         let facts: Vec<Fact> = ends.map(|run| fact(run, Change::Finished)).collect();
-        store.commit(&facts).unwrap();
+        store.commit(&facts, Care::Synced).unwrap();
     }
     let before = loaded(&store);
     let late = at(60 * 24 * 365);
@@ -134,7 +134,7 @@ fn the_last_thirty_durations_are_learned_from_however_old() {
         since: NOON,
         mark: loads,
     };
-    store.commit(&[Fact::Loaded(nightly)]).unwrap();
+    store.commit(&[Fact::Loaded(nightly)], Care::Synced).unwrap();
     assert_eq!(store.load().unwrap().durations, []);
     commit(&mut store, (0..40).map(|minutes| took(minutes, RunResult::Success)));
     commit(&mut store, (40..60).map(|minutes| took(minutes, RunResult::Failure)));
@@ -182,15 +182,19 @@ fn the_indexes_are_used() {
     let folder = folder();
     let store = open(&folder);
     let sql = &store.sql;
-    for sql in [&sql.runs, &sql.ended_since, &sql.durations, &sql.delete_old, &sql.delete_surplus] {
-        let mut statement = store.connection.prepare(&format!("explain query plan {sql}")).unwrap();
+    let texts = [&sql.runs, &sql.ended_since, &sql.durations, &sql.delete_old, &sql.delete_surplus];
+    for text in texts {
+        let plan = format!("explain query plan {text}");
+        let mut statement = store.connection.prepare(&plan).unwrap();
         let parameters = vec![rusqlite::types::Null; statement.parameter_count()];
         let steps = statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get(3));
         let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
-        // `p` are the names of the pipelines, read off an index.
+        // `p` are the names of the pipelines, read off an index, and `learned` is a row for each.
+        let few = ["SCAN p", "SCAN learned"];
         let scan = |step: &String| {
-            let through = step.starts_with("SCAN") && !step.contains("INDEX") && *step != "SCAN p";
-            through || step.contains("TEMP B-TREE")
+            let through = step.starts_with("SCAN") && !few.contains(&step.as_str());
+            // The few durations of each pipeline are sorted; they come off the index in parts.
+            through || (step.contains("TEMP B-TREE") && *text != store.sql.durations)
         };
         assert!(!steps.iter().any(scan), "{steps:#?}");
         let all_of_a_pipeline = "SEARCH p USING INDEX runs_newest (pipeline=?)".to_owned();
@@ -206,7 +210,9 @@ fn statements_are_planned_once() {
     for minutes in 0..3 {
         let good = finished("nightly", minutes, RunResult::Success);
         let bad = finished("hourly", minutes, RunResult::Failure);
-        store.commit(&[fact(good, Change::Finished), fact(bad, Change::Finished)]).unwrap();
+        store
+            .commit(&[fact(good, Change::Finished), fact(bad, Change::Finished)], Care::Synced)
+            .unwrap();
         store.prune(at(minutes), DAY).unwrap();
     }
     let sql = &store.sql;

@@ -51,7 +51,7 @@ fn fill_round(store: &mut Store, round: i64) {
         fact(begun("nightly", minutes), Change::Begun),
         fact(finished("nightly", minutes, RunResult::Success), Change::Finished),
     ];
-    store.commit(&facts).unwrap();
+    store.commit(&facts, Care::Synced).unwrap();
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_total_saturates_as_in_memory() {
         mark: mark(0, &[]),
     };
     let facts = [missed(7), missed(u64::MAX), missed(7)];
-    store.commit(&facts).unwrap();
+    store.commit(&facts, Care::Synced).unwrap();
     assert_eq!(loaded(&store).totals, books(&facts));
     assert_eq!(total(&store, Key::Missed(MissedReason::Late)), i64::MAX);
 }
@@ -96,16 +96,16 @@ fn a_mark_leaves_schedule_and_pause_alone_and_a_load_replaces_all() {
         since: at(until),
         mark: mark(until, &[until]),
     };
-    store.commit(&[Fact::Loaded(loaded("every 1000ms epoch", 0))]).unwrap();
+    store.commit(&[Fact::Loaded(loaded("every 1000ms epoch", 0))], Care::Synced).unwrap();
     let run = Fact::Run {
         run: Arc::new(begun("nightly", 5)),
         change: Change::Begun,
         mark: Some(mark(5, &[3, 5])),
     };
-    store.commit(&[run]).unwrap();
+    store.commit(&[run], Care::Synced).unwrap();
     let marked = StoredPipeline { mark: mark(5, &[3, 5]), ..loaded("every 1000ms epoch", 0) };
     assert_eq!(store.load().unwrap().pipelines, [marked]);
-    store.commit(&[Fact::Loaded(loaded("", 9))]).unwrap();
+    store.commit(&[Fact::Loaded(loaded("", 9))], Care::Synced).unwrap();
     assert_eq!(store.load().unwrap().pipelines, [loaded("", 9)]);
 }
 
@@ -113,10 +113,10 @@ fn a_mark_leaves_schedule_and_pause_alone_and_a_load_replaces_all() {
 fn a_due_time_is_claimed_once() {
     let folder = folder();
     let mut store = open(&folder);
-    store.commit(&[fact(begun("nightly", 0), Change::Begun)]).unwrap();
+    store.commit(&[fact(begun("nightly", 0), Change::Begun)], Care::Synced).unwrap();
     let other = Run { id: RunId::of_request(&name("nightly"), 1), ..begun("nightly", 0) };
     let facts = [fact(begun("nightly", 1), Change::Begun), fact(other, Change::Begun)];
-    let error = store.commit(&facts).unwrap_err();
+    let error = store.commit(&facts, Care::Synced).unwrap_err();
     assert!(matches!(&error, Error::AlreadyClaimed { run } if run.as_str().contains("manual")));
     // Nothing of the batch is there, the books included.
     assert_eq!(loaded_minutes(&store), [0]);
@@ -130,7 +130,7 @@ fn a_due_time_is_claimed_once() {
         ..begun("nightly", 0)
     };
     let facts = [retry, by_hand(1), by_hand(2)].map(|run| fact(run, Change::Begun));
-    store.commit(&facts).unwrap();
+    store.commit(&facts, Care::Synced).unwrap();
     assert_eq!(count(&store, "runs"), 4);
 }
 
@@ -140,9 +140,9 @@ fn what_can_be_derived_is_not_written() {
     let mut store = open(&folder);
     store.connection.pragma_update(None, "query_only", true).unwrap();
     let next = Fact::Next { pipeline: name("nightly"), at: None };
-    store.commit(&[Fact::Waiting(2), next]).unwrap();
-    store.commit(&[]).unwrap();
-    store.commit(&[fact(begun("nightly", 0), Change::Begun)]).unwrap_err();
+    store.commit(&[Fact::Waiting(2), next], Care::Synced).unwrap();
+    store.commit(&[], Care::Synced).unwrap();
+    store.commit(&[fact(begun("nightly", 0), Change::Begun)], Care::Synced).unwrap_err();
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_full_disk_rolls_back_and_with_room_it_goes_on() {
     let facts: Vec<Fact> =
         (100..400).map(|minutes| fact(begun("nightly", minutes), Change::Begun)).collect();
     for _ in 0..2 {
-        let error = store.commit(&facts).unwrap_err();
+        let error = store.commit(&facts, Care::Synced).unwrap_err();
         assert!(error.to_string().ends_with("make room on its disk"), "{error}");
         store.probe().unwrap_err();
         assert_same(&loaded(&store), &before);
@@ -170,7 +170,7 @@ fn a_full_disk_rolls_back_and_with_room_it_goes_on() {
     limit(&store, pages + 1_000);
     store.probe().unwrap();
     assert_eq!(count(&store, "probe"), 0);
-    store.commit(&facts).unwrap();
+    store.commit(&facts, Care::Synced).unwrap();
     assert_eq!(total(&store, Key::Triggers(Origin::Schedule)), 303);
 }
 
@@ -180,7 +180,7 @@ fn a_thousand_runs_are_one_batch() {
     let mut store = open(&folder);
     let runs: Vec<Run> = (0..1_000).map(|minutes| started("nightly", minutes)).collect();
     let facts: Vec<Fact> = runs.iter().map(|run| fact(run.clone(), Change::Begun)).collect();
-    store.commit(&facts).unwrap();
+    store.commit(&facts, Care::Synced).unwrap();
     drop(store);
     let mut restored = open(&folder).load().unwrap();
     restored.runs.sort_by_key(|run| run.begun);
@@ -195,7 +195,7 @@ fn every_answered_batch_survives_a_crash() {
     let folder = folder();
     let mut store = open(&folder);
     for batch in 0..20 {
-        store.commit(&[fact(begun("nightly", batch), Change::Begun)]).unwrap();
+        store.commit(&[fact(begun("nightly", batch), Change::Begun)], Care::Synced).unwrap();
         let crashed = super::folder();
         let (from, to) = (folder.path(), crashed.path());
         copy(&from.join("x.db"), &to.join("x.db"));

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::store::{Error, Writer};
+use crate::store::{Batch, Error, Writer};
 
 const RETENTION: Duration = Duration::from_hours(24);
 /// In minutes.
 const A_YEAR: i64 = 60 * 24 * 365;
 
-fn batch(run: Run) -> Vec<Fact> {
-    vec![fact(run, Change::Begun)]
+fn batch(run: Run) -> Batch {
+    Batch { facts: vec![fact(run, Change::Begun)], care: Care::Written }
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn batches_are_answered_in_order_and_on_disk_when_it_ends() {
     let claimed = Run { id: RunId::of_request(&name("nightly"), 1), ..begun("nightly", 0) };
     writer.save(batch(begun("nightly", 0))).unwrap();
     writer.save(batch(claimed)).unwrap();
-    writer.save(Vec::new()).unwrap();
+    writer.save(Batch { facts: Vec::new(), care: Care::Synced }).unwrap();
     writer.save(batch(begun("nightly", 1))).unwrap();
     writer.finish().unwrap();
     assert!(matches!(answers.blocking_recv(), Some(Ok(()))));
@@ -43,7 +43,7 @@ fn it_prunes_at_its_start_and_beats_while_idle() {
     let mut store = open(&folder);
     let ends = (0..200).map(|minutes| finished("nightly", minutes, RunResult::Failure));
     let facts: Vec<Fact> = ends.map(|run| fact(run, Change::Finished)).collect();
-    store.commit(&facts).unwrap();
+    store.commit(&facts, Care::Synced).unwrap();
     let (sender, _answers) = mpsc::channel(64);
     let heartbeat = Arc::new(AtomicI64::new(0));
     // Each look at this clock is a minute later than the one before.

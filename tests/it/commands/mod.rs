@@ -1,10 +1,12 @@
 //! What a user types, with the real binary against the stand-in of Harness: what each command
 //! prints, how it exits, and what Harness received.
 
+mod check;
 mod demo;
 mod dry_run;
 mod pause;
 mod run;
+mod schedule;
 mod status;
 mod trigger;
 

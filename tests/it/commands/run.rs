@@ -227,6 +227,31 @@ async fn bad_usage_is_status_2_and_sends_nothing() {
     assert!(harness.world().calls.is_empty());
 }
 
+/// Somebody may have set the variables for good, for runs outside any config.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_on_the_command_line_win_over_variables() {
+    let mut world = world(FAST);
+    pipeline(&mut world, "checkout");
+    let harness = serve(world);
+    let desk = Desk::new(&harness.url(), &["checkout"], "");
+    let set = |line: &[&str]| {
+        let mut command = desk.command(line);
+        command.env("HARNESS_EXPORTER_ACCOUNT", "another").env("HARNESS_EXPORTER_ORG", "other");
+        command.env("HARNESS_EXPORTER_URL", "http://127.0.0.1:9");
+        command
+    };
+    let said = ended(set(&["run", "our-checkout", "--detach"]).spawn().unwrap()).await;
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(webhooks(&harness), 1);
+    let said = ended(set(&["run", "our-checkout", "--org=default"]).spawn().unwrap()).await;
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.err.contains("a NAME and --org exclude each other"), "{said:?}");
+    let said = ended(set(&["run"]).spawn().unwrap()).await;
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.err.contains("--account wants --project, --pipeline, --trigger"), "{said:?}");
+    assert_eq!(webhooks(&harness), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_config_the_command_line_says_it_all() {
     let mut world = world(FAST);

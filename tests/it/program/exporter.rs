@@ -66,6 +66,15 @@ impl Exporter {
         self.address = address.await;
     }
 
+    /// How long its files may become, its output included: no room for anything at 0. What is written
+    /// beyond that fails, as it does on a full disk; to be started with `trap "" XFSZ`.
+    pub(super) fn limit_files(&self, bytes: &str) {
+        let process = format!("--pid={}", self.id());
+        let limited =
+            Command::new("prlimit").args([&process, &format!("--fsize={bytes}:")]).status();
+        assert!(limited.expect("prlimit of util-linux").success());
+    }
+
     /// Nothing is told to it, nothing can be saved.
     pub(super) async fn kill(&mut self) {
         self.process.as_mut().unwrap().kill().unwrap();
@@ -221,6 +230,10 @@ fn written_since(path: &Path, start: u64) -> String {
 
 fn command(setup: &Setup) -> Command {
     let mut command = Command::new(BINARY);
+    if let Some(first) = &setup.first {
+        command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{first}; exec \"$@\""), "sh", BINARY]);
+    }
     command.current_dir(setup.folder()).env_clear().stdin(Stdio::null());
     command
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 /// How much later than a run ended its webhook may be read by Harness, in milliseconds: what was
 /// in flight when the exporter was killed arrives all the same.
-const STRAGGLES: i64 = 1_000;
+const STRAGGLES: i64 = 3_000;
 
 /// Every run in the store, by when it was begun.
 pub(super) fn runs(store: &Path) -> Vec<Run> {

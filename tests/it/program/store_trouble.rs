@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use harness_exporter::driver::wall;
+use harness_exporter::simulator::{Delivery, Endpoint, Fault, Simulator};
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::exporter::Exporter;
 use super::support::{Setup, ended, pipeline, serve, until, world};
 
 /// Keeps everybody else from writing for as long as `meanwhile` takes. The exporter waits a second
@@ -49,36 +51,85 @@ async fn a_slow_store_turns_nobody_away() {
     exporter.finish(&simulator).await;
 }
 
-/// Nothing is triggered without a saved record; the metrics are served; it goes on by itself.
-#[tokio::test]
-async fn fault_28_a_store_that_cannot_be_written() {
+/// One pipeline is due every second, the other when it is asked for.
+async fn busy(first: &'static str) -> (Exporter, Simulator) {
     let mut world = world(600.0);
     pipeline(&mut world, "scheduled");
     pipeline(&mut world, "asked");
     let simulator = serve(world);
     let setup = Setup::of(&simulator).pipeline("scheduled", "every: 1s").pipeline("asked", "");
-    let mut exporter = setup.start().await;
-    let (good, asked) = (ended("scheduled", "success"), ended("asked", "success"));
-    exporter.eventually("a run", |m| m.value(&good) >= 1).await;
-    let store = exporter.store();
-    let missed = r#"harness_pipeline_schedules_missed_total{reason="store_unavailable"}"#;
-    let received = locked(&store, async {
-        let failures = "harness_exporter_store_write_failures_total";
-        exporter.eventually("a failed save", |m| m.value(failures) >= 1).await;
-        assert_eq!(exporter.get("/-/ready").await.0, 503);
-        assert_eq!(exporter.get("/-/healthy").await.0, 200);
-        let (status, said) = exporter.ask("asked", "").await;
-        assert_eq!(status, 503, "{said}");
-        let received = simulator.world().ledger.len();
-        exporter.eventually("further attempts", |m| m.value(failures) >= 2).await;
-        assert_eq!(simulator.world().ledger.len(), received, "nothing was saved, nothing sent");
-        received
-    })
-    .await;
+    let mut exporter = setup.first(first).start().await;
+    exporter.eventually("a run", |m| m.value(&ended("scheduled", "success")) >= 1).await;
+    (exporter, simulator)
+}
+
+/// Nothing is triggered without a saved record; the metrics are served. What Harness received.
+async fn suffers(exporter: &mut Exporter, simulator: &Simulator) -> usize {
+    let failures = "harness_exporter_store_write_failures_total";
+    let before = exporter.scrape().await.value(failures);
+    exporter.eventually("a failed save", |m| m.value(failures) > before).await;
+    assert_eq!(exporter.get("/-/ready").await.0, 503);
+    assert_eq!(exporter.get("/-/healthy").await.0, 200);
+    let (status, said) = exporter.ask("asked", "").await;
+    assert_eq!(status, 503, "{said}");
+    let received = simulator.world().ledger.len();
+    exporter.eventually("further attempts", |m| m.value(failures) > before + 2).await;
+    assert_eq!(simulator.world().ledger.len(), received, "nothing was saved, nothing sent");
+    received
+}
+
+/// It goes on by itself.
+async fn goes_on(exporter: &mut Exporter, simulator: &Simulator, received: usize) {
     until("it is ready", async || (exporter.get("/-/ready").await.0 == 200).then_some(())).await;
-    exporter.eventually("the loss is counted", |m| m.sum(missed) >= 1).await;
     exporter.eventually("more runs", |_| simulator.world().ledger.len() > received).await;
     exporter.trigger("asked").await;
-    exporter.eventually("its end", |m| m.value(&asked) == 1).await;
+    exporter.eventually("its end", |m| m.value(&ended("asked", "success")) == 1).await;
+}
+
+#[tokio::test]
+async fn fault_28_a_store_that_somebody_else_has_locked() {
+    let (mut exporter, simulator) = busy("true").await;
+    let store = exporter.store();
+    let received = locked(&store, suffers(&mut exporter, &simulator)).await;
+    goes_on(&mut exporter, &simulator, received).await;
+    exporter.finish(&simulator).await;
+}
+
+#[tokio::test]
+async fn fault_28_a_full_disk() {
+    let (mut exporter, simulator) = busy("trap '' XFSZ").await;
+    exporter.limit_files("0");
+    let received = suffers(&mut exporter, &simulator).await;
+    exporter.limit_files("unlimited");
+    goes_on(&mut exporter, &simulator, received).await;
+    // Killed while there is no room, it goes on from what is on disk.
+    exporter.limit_files("0");
+    suffers(&mut exporter, &simulator).await;
+    exporter.kill().await;
+    exporter.start_again().await;
+    let failures = "harness_exporter_store_write_failures_total";
+    let received = simulator.world().ledger.len();
+    exporter.eventually("a run", |_| simulator.world().ledger.len() > received).await;
+    assert_eq!(exporter.scrape().await.value(failures), 0);
+    exporter.finish(&simulator).await;
+}
+
+/// A hundred runs at once, some of whose reads take seconds: without bounds they would take every
+/// descriptor, and the scrapes none.
+#[tokio::test]
+async fn fault_32_sixty_four_file_descriptors() {
+    let names: Vec<_> = (0..100).map(|number| format!("p{number}")).collect();
+    let mut world = world(600.0);
+    let mut setup = Setup::new("unknown yet").first("ulimit -n 64").account("timeout", "30s");
+    for name in &names {
+        pipeline(&mut world, name);
+        setup.set_pipeline(name, "every: 2s");
+    }
+    let slow = Delivery::Slow(Duration::from_millis(2));
+    world.faults.rate(Endpoint::Event, 0.15, Fault::Usual(slow));
+    let simulator = serve(world);
+    let mut exporter = setup.account("url", &simulator.url()).start().await;
+    let good = r#"harness_pipeline_runs_total{result="success"}"#;
+    exporter.eventually("many ends", |m| m.sum(good) >= 50).await;
     exporter.finish(&simulator).await;
 }

@@ -80,6 +80,8 @@ pub(super) struct Setup {
     /// By Harness' identifier, which is the name too: the other keys, in YAML.
     pub(super) pipelines: BTreeMap<String, String>,
     flags: Vec<String>,
+    /// What the shell is to do before it becomes the exporter.
+    pub(super) first: Option<&'static str>,
 }
 
 impl Setup {
@@ -100,6 +102,7 @@ impl Setup {
             more_accounts: Vec::new(),
             pipelines: BTreeMap::new(),
             flags: vec!["--web.enable-trigger".to_owned()],
+            first: None,
         }
     }
 
@@ -130,6 +133,11 @@ impl Setup {
 
     pub(super) fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
+        self
+    }
+
+    pub(super) fn first(mut self, first: &'static str) -> Self {
+        self.first = Some(first);
         self
     }
 

@@ -6,12 +6,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use harness_exporter::engine::{ReadEvent, ReadExecution, SearchExecutions, SendTrigger};
+use harness_exporter::engine::{ReadEvent, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionAnswer,
-    ExecutionFilter, ExecutionId, ExecutionsAnswer, ExecutionsPage, ListedExecution, Reason,
-    Refusal, RunId, RunResult, Status, Summary, Target, TriggerAnswer, TriggerClass, TriggerStatus,
-    Wall, WebhookVersion,
+    AccountName, Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionId, Reason,
+    RunId, RunResult, Status, Summary, Target, TriggerAnswer, TriggerClass, TriggerStatus, Wall,
+    WebhookVersion,
 };
 
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
@@ -59,7 +58,7 @@ pub(super) struct Execution {
     pub(super) id: ExecutionId,
     /// Until when the details are null though it exists.
     null_until: u64,
-    start: u64,
+    pub(super) start: u64,
     open_word: &'static str,
     /// When it ended, as what, and until when it says so.
     ends: Vec<(u64, u64, &'static str)>,
@@ -77,20 +76,20 @@ impl Execution {
 pub(super) struct Event {
     /// None where somebody else sent the webhook.
     pub(super) run: Option<RunId>,
-    account: AccountName,
-    target: Target,
+    pub(super) account: AccountName,
+    pub(super) target: Target,
     received: u64,
     /// Never, where there is none.
     resolved: Option<u64>,
     /// What it says until then.
     word: &'static str,
     pub(super) refused: Option<&'static str>,
-    execution: Execution,
+    pub(super) execution: Execution,
 }
 
 impl Event {
     /// Whether there is an execution that shows at that time.
-    fn shows_at(&self, at: u64) -> bool {
+    pub(super) fn shows_at(&self, at: u64) -> bool {
         self.refused.is_none() && self.resolved.is_some_and(|resolved| resolved <= at)
     }
 
@@ -106,13 +105,24 @@ impl Event {
 
 /// Troubles that last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+pub(super) enum Trouble {
     /// Nothing gets through.
     Away,
     /// Every call is answered 429.
     Throttling,
     /// Every read is answered 500.
     Broken,
+}
+
+/// How it lists executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lists {
+    /// By ids and by triggers.
+    Well,
+    /// By triggers; of ids it takes no notice.
+    IgnoringIds,
+    /// All of a pipeline's; the rest it refuses.
+    OnlyByPipeline,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what a version knows varies one by one")]
@@ -122,14 +132,13 @@ pub(super) struct Harness {
     pub(super) receipts: BTreeMap<RunId, Vec<Receipt>>,
     troubles: Vec<(u64, u64, Trouble)>,
     /// How many of a thousand calls go wrong by themselves.
-    roughness: u64,
+    pub(super) roughness: u64,
     knows_v1_webhook: bool,
     knows_v2_webhook: bool,
     knows_v2_details: bool,
-    /// Whether a list of executions can be of one trigger's.
-    knows_trigger_filter: bool,
+    pub(super) lists: Lists,
     /// Whether a list tells the event of an execution.
-    tells_events: bool,
+    pub(super) tells_events: bool,
     /// How long an event is remembered.
     forgets_after: u64,
     skew: i64,
@@ -156,7 +165,7 @@ impl Harness {
             knows_v1_webhook,
             knows_v2_webhook: !knows_v1_webhook || rng.per_mille(700),
             knows_v2_details: rng.per_mille(700),
-            knows_trigger_filter: rng.per_mille(700),
+            lists: rng.pick(&[Lists::Well, Lists::Well, Lists::IgnoringIds, Lists::OnlyByPipeline]),
             tells_events: rng.per_mille(700),
             forgets_after: rng.pick(&[u64::MAX, u64::MAX, 10 * MINUTE]),
             their_clock: 0,
@@ -382,7 +391,7 @@ impl Harness {
         EventAnswer::Details(Box::new(details))
     }
 
-    fn summary(&self, execution: &Execution, at: u64) -> Summary {
+    pub(super) fn summary(&self, execution: &Execution, at: u64) -> Summary {
         let wall = |at: u64| Some(self.wall(at));
         let ended =
             execution.ends.iter().rev().find(|(from, until, _)| (*from..*until).contains(&at));
@@ -402,7 +411,7 @@ impl Harness {
         }
     }
 
-    fn wall(&self, at: u64) -> Wall {
+    pub(super) fn wall(&self, at: u64) -> Wall {
         Wall(EPOCH + self.skew + i64::try_from(at).unwrap())
     }
 
@@ -423,12 +432,12 @@ impl Harness {
         })
     }
 
-    fn trouble(&self, at: u64) -> Option<Trouble> {
+    pub(super) fn trouble(&self, at: u64) -> Option<Trouble> {
         let lasts = |(from, until, _): &&(u64, u64, Trouble)| (*from..*until).contains(&at);
         self.troubles.iter().find(lasts).map(|(_, _, trouble)| *trouble)
     }
 
-    fn answered<T>(&self, answer: T, code: Option<u16>, took: u64) -> Answered<T> {
+    pub(super) fn answered<T>(&self, answer: T, code: Option<u16>, took: u64) -> Answered<T> {
         let skew = code.map(|_| self.skew - self.their_clock);
         Answered { answer, code, skew, took: Some(Duration::from_millis(took)) }
     }

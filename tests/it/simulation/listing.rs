@@ -1,12 +1,12 @@
 //! What the simulated Harness says to who has a key: lists of executions, and one by its id.
 
-use harness_exporter::engine::{ReadExecution, SearchExecutions};
+use harness_exporter::engine::ReadExecution;
 use harness_exporter::model::{
-    Answered, EventId, ExecutionAnswer, ExecutionFilter, ExecutionsAnswer, ExecutionsPage,
-    ListedExecution, Refusal, Summary,
+    AccountName, Answered, EventId, ExecutionAnswer, ExecutionFilter, ExecutionsAnswer,
+    ExecutionsPage, ExecutionsQuery, ListedExecution, Refusal, Summary,
 };
 
-use super::harness::{Event, Harness, Trouble};
+use super::harness::{Event, Harness, Lists, Trouble};
 use super::rng::Rng;
 
 impl Harness {
@@ -24,10 +24,11 @@ impl Harness {
         }
     }
 
-    /// Answers a look through the executions of a trigger. The answer, and how long it takes.
-    pub(super) fn search(
+    /// Answers a list. The answer, and how long it takes.
+    pub(super) fn list(
         &self,
-        search: &SearchExecutions,
+        account: &AccountName,
+        query: &ExecutionsQuery,
         at: u64,
         rng: &mut Rng,
     ) -> (Answered<ExecutionsAnswer>, u64) {
@@ -35,34 +36,40 @@ impl Harness {
             let (code, message) = (String::new(), String::new());
             ExecutionsAnswer::Refused(Box::new(Refusal { status, code, message }))
         };
-        let by_trigger = matches!(search.query.filter, ExecutionFilter::Triggers { .. });
+        let all = matches!(query.filter, ExecutionFilter::Pipeline(_));
+        let some = matches!(query.filter, ExecutionFilter::Ids(_)) && rng.per_mille(self.roughness);
         let (answer, code, took) = match self.misfortune(at, rng) {
             Some((Some(429), took)) => {
                 (ExecutionsAnswer::Throttled { retry_after: None }, Some(429), took)
             }
             Some((Some(403), took)) => (refused(403), Some(403), took),
             Some((code, took)) => (ExecutionsAnswer::Failed { message: String::new() }, code, took),
-            None if by_trigger && !self.knows_trigger_filter => (refused(400), Some(400), 1),
-            None => (
-                ExecutionsAnswer::Page(Box::new(self.page(search, at))),
-                Some(200),
-                rng.between(1, 400),
-            ),
+            None if !all && self.lists == Lists::OnlyByPipeline => (refused(400), Some(400), 1),
+            None if rng.per_mille(self.roughness / 4) => {
+                (ExecutionsAnswer::TooLarge, Some(200), rng.between(1, 400))
+            }
+            None => {
+                let mut page = self.page(account, query, at);
+                // Of those that were asked for by their ids any may be missing.
+                page.executions.retain(|_| !some || rng.per_mille(500));
+                (ExecutionsAnswer::Page(Box::new(page)), Some(200), rng.between(1, 400))
+            }
         };
         (self.answered(answer, code, took), took)
     }
 
-    fn page(&self, search: &SearchExecutions, at: u64) -> ExecutionsPage {
-        let query = &search.query;
+    fn page(&self, account: &AccountName, query: &ExecutionsQuery, at: u64) -> ExecutionsPage {
         let wanted = |event: &Event| {
-            event.account == search.account
+            event.account == *account
                 && match &query.filter {
                     ExecutionFilter::Triggers { triggers, from, until } => {
                         triggers.contains(&event.target.trigger)
                             && (*from..=*until).contains(&self.wall(event.execution.start))
                     }
                     ExecutionFilter::Pipeline(pipeline) => *pipeline == event.target.pipeline,
-                    ExecutionFilter::Ids(_) => false,
+                    ExecutionFilter::Ids(ids) => {
+                        self.lists == Lists::IgnoringIds || ids.contains(&event.execution.id)
+                    }
                 }
         };
         let mut found: Vec<_> =

@@ -61,6 +61,7 @@ fn everything_was_met(met: &BTreeSet<String>) {
     expected.extend(MissedReason::ALL.iter().filter(built).map(|reason| format!("{reason:?}")));
     let places = [
         "crash",
+        "power",
         "restart",
         "edit",
         "reload",
@@ -73,6 +74,7 @@ fn everything_was_met(met: &BTreeSet<String>) {
         "maintenance",
         "retry",
         "retry dropped",
+        "list",
     ];
     expected.extend(places.map(str::to_owned));
     let places = ["adopted", "given up", "followed by its execution"];

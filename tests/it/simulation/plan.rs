@@ -11,6 +11,7 @@ use harness_exporter::config::{
 };
 use harness_exporter::model::{AccountName, PipelineName, WebhookVersion};
 use harness_exporter::schedule::{Align, Schedule};
+use secrecy::SecretString;
 
 use super::rng::Rng;
 
@@ -136,8 +137,10 @@ fn account(name: &str, rng: &mut Rng) -> Account {
     Account {
         requests_per_minute: u32::try_from(rng.pick(&[6, 30, 120, 300, 300])).unwrap(),
         max_active_runs: u32::try_from(rng.pick(&[1, 2, 50, 50])).unwrap(),
+        api_key: rng
+            .per_mille(600)
+            .then(|| SecretSource::Inline(SecretString::from("pat.acme.key.secret"))),
         triggers_per_minute: u32::try_from(rng.pick(&[1, 5, 30, 1000])).unwrap(),
-        api_key: rng.per_mille(700).then(|| SecretSource::Inline("key".to_owned().into())),
         ..Account::new(AccountName::new(name), url, "acme0000000000000000AA")
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Concurrency, Config};
 use harness_exporter::engine::{
-    Effect, Engine, Input, ReadEvent, ReadExecution, Reply, SearchExecutions, SendTrigger,
+    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
+    SendTrigger,
 };
 use harness_exporter::model::{
     AccountName, Fact, Now, Outcome, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
@@ -34,6 +35,7 @@ pub(super) struct Turn {
 pub(super) enum Read {
     Event(ReadEvent),
     Execution(ReadExecution),
+    Executions(ReadExecutions),
     Search(SearchExecutions),
 }
 
@@ -52,8 +54,6 @@ pub(super) struct Process {
     pub(super) held: BTreeSet<PipelineName>,
     /// Calls that are not answered.
     pub(super) calls: usize,
-    /// When calls went, by the clock that is never set, within the last minute.
-    pub(super) recent: BTreeMap<AccountName, VecDeque<u64>>,
     /// Until when an account is to be left alone.
     pub(super) rests: HashMap<AccountName, u64>,
     /// What `/metrics` shows.
@@ -103,6 +103,8 @@ impl World {
             let removed = self.store.active().filter(removed).map(|run| run.id.clone());
             self.forgotten.extend(removed.collect::<Vec<_>>());
         }
+        // What opens a store syncs it.
+        self.synced = (self.store.clone(), self.regimes.clone());
         self.process = Some(self.born(now));
         if self.rng.per_mille(500) {
             self.take_effects()?;
@@ -129,7 +131,6 @@ impl World {
                 .map(|r| r.name.clone())
                 .collect(),
             calls: 0,
-            recent: BTreeMap::new(),
             rests: HashMap::new(),
             board,
             waiting: 0,
@@ -333,6 +334,7 @@ impl World {
             }
         } else if let Input::EventRead { .. }
         | Input::ExecutionRead { .. }
+        | Input::ExecutionsRead { .. }
         | Input::Searched { .. } = &input
         {
             process.calls -= 1;
@@ -390,7 +392,8 @@ impl World {
         let Some(process) = &mut self.process else { return Ok(()) };
         let mut turn = Turn::default();
         let mut maintenance = false;
-        let (mut reads, effects) = (Vec::new(), process.engine.effects());
+        let mut reads = Vec::new();
+        let effects = process.engine.effects();
         for effect in effects {
             match effect {
                 Effect::Fact(Fact::Waiting(count)) => process.waiting = count,
@@ -412,7 +415,9 @@ impl World {
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
                 Effect::ReadEvent(read) => reads.push(Read::Event(read)),
                 Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
+                Effect::ReadExecutions(read) => reads.push(Read::Executions(read)),
                 Effect::SearchExecutions(search) => reads.push(Read::Search(search)),
+                Effect::ListedOtherwise { .. } => {}
             }
         }
         if maintenance {

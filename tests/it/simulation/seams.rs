@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use harness_exporter::config::DEFAULT_UNCONFIRMED_DEADLINE;
-use harness_exporter::engine::{Input, ReadEvent, Reply, SendTrigger};
+use harness_exporter::engine::{Input, ReadEvent, ReadExecutions, Reply, SendTrigger};
 use harness_exporter::model::{
     AccountName, Change, EventAnswer, EventId, ExecutionAnswer, ExecutionsAnswer, Fact, Origin,
-    Outcome, Phase, RunId, Status, TriggerAnswer, TriggerClass, TriggerStatus,
+    Outcome, Phase, Run, RunId, Status, TriggerAnswer, TriggerClass, TriggerStatus,
 };
 use harness_exporter::totals;
 
@@ -100,6 +100,10 @@ impl World {
         let Some(turn) = process.pending.pop_front() else { return Ok(()) };
         if works {
             self.save(&turn.facts)?;
+            // Nothing else waits for a sync of the disk.
+            if !turn.sends.is_empty() || !turn.replies.is_empty() {
+                self.synced = (self.store.clone(), self.regimes.clone());
+            }
         }
         if self.is_killed() {
             return Ok(());
@@ -336,9 +340,11 @@ impl World {
                 self.after(took, Event::Input { life, input });
                 Ok(())
             }
+            Read::Executions(read) => self.list(read),
             Read::Search(search) => {
                 self.before_a_read(&search.account)?;
-                let (answered, took) = self.harness.search(&search, self.at, &mut self.rng);
+                let (account, query) = (&search.account, &search.query);
+                let (answered, took) = self.harness.list(account, query, self.at, &mut self.rng);
                 self.searched.insert(search.run.clone(), self.at);
                 let (life, input) = (self.life, Input::Searched { run: search.run, answered });
                 self.after(took, Event::Input { life, input });
@@ -375,14 +381,33 @@ impl World {
         Ok(())
     }
 
+    fn list(&mut self, read: ReadExecutions) -> Held {
+        self.note("list");
+        let account = &read.project.account;
+        self.before_a_read(account)?;
+        let (answered, took) = self.harness.list(account, &read.query, self.at, &mut self.rng);
+        self.say(|_| format!("  LIST {:?}: {:?}", read.query, answered.answer));
+        if let ExecutionsAnswer::Page(page) = &answered.answer {
+            for listed in &page.executions {
+                let odd = Status::of(&listed.summary.status) == Status::Unknown;
+                let of = |run: &&Run| run.execution.as_ref() == Some(&listed.id);
+                let run = self.process.as_ref().and_then(|p| p.engine.active_runs().find(of));
+                self.strange.extend(run.filter(|_| odd).map(|run| run.id.clone()));
+            }
+        }
+        let input = Input::ExecutionsRead { project: read.project, answered };
+        let life = self.life;
+        self.after(took, Event::Input { life, input });
+        Ok(())
+    }
+
     fn count_call(&mut self, name: &AccountName) -> Held {
-        let mono = self.mono();
-        let Some(process) = &mut self.process else { return Ok(()) };
-        let calls = process.recent.entry(name.clone()).or_default();
-        while calls.front().is_some_and(|call| mono - call >= MINUTE) {
+        let at = self.at;
+        let calls = self.calls.entry(name.clone()).or_default();
+        while calls.front().is_some_and(|call| at - call >= MINUTE) {
             calls.pop_front();
         }
-        calls.push_back(mono);
+        calls.push_back(at);
         let Some(account) = self.config.accounts.get(name) else { return Ok(()) };
         invariants::budget_kept(account, calls)
     }

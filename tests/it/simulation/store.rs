@@ -26,7 +26,7 @@ pub(super) struct Tally {
     pub(super) active: i64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Store {
     pub(super) runs: BTreeMap<RunId, Arc<Run>>,
     pub(super) pipelines: BTreeMap<PipelineName, StoredPipeline>,

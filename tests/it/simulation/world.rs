@@ -1,12 +1,12 @@
 //! One history: the order of events, the clocks, and the troubles that come from outside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use harness_exporter::config::{Config, Pipeline};
 use harness_exporter::engine::Input;
-use harness_exporter::model::{Mono, Now, PipelineName, RunId, Wall};
+use harness_exporter::model::{AccountName, Mono, Now, PipelineName, RunId, Wall};
 use harness_exporter::totals::{Key, Owner};
 
 use super::bugs::Bug;
@@ -72,6 +72,11 @@ pub(super) struct World {
     pub(super) process: Option<Process>,
     pub(super) config: Config,
     pub(super) regimes: BTreeMap<PipelineName, Regime>,
+    /// The store, and the schedules that it was told of, as they were when the disk was last synced:
+    /// all that is left when the power goes.
+    pub(super) synced: (Store, BTreeMap<PipelineName, Regime>),
+    /// When calls went within the last minute, whichever process made them.
+    pub(super) calls: BTreeMap<AccountName, VecDeque<u64>>,
     /// What the last process showed.
     pub(super) shown: BTreeMap<(Owner, Key), i64>,
     /// Runs of which Harness has said something that is in none of our tables.
@@ -123,6 +128,8 @@ impl World {
             store: Store::default(),
             process: None,
             regimes: BTreeMap::new(),
+            synced: Default::default(),
+            calls: BTreeMap::new(),
             shown: BTreeMap::new(),
             strange: BTreeSet::new(),
             forgotten: BTreeSet::new(),
@@ -280,6 +287,12 @@ impl World {
         self.note("crash");
         self.say(|_| "killed".to_owned());
         self.die();
+        if self.rng.per_mille(200) {
+            self.note("power");
+            self.say(|_| "and the power is gone".to_owned());
+            (self.store, self.regimes) = self.synced.clone();
+            self.shown.clear();
+        }
         let down = self.rng.pick(&[0, SECOND, SECOND, 30 * SECOND, 10 * MINUTE]);
         self.after(down, Event::Start);
         true

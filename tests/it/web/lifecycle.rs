@@ -29,7 +29,7 @@ async fn server(
                     reply.send(reload.clone()).unwrap();
                     "reload".to_owned()
                 }
-                other => panic!("{other:?}"),
+                other @ (Request::Trigger { .. } | Request::Notified(_)) => panic!("{other:?}"),
             };
             tell.send(asked).unwrap();
         }

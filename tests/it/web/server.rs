@@ -7,8 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use harness_exporter::web::{self, Guard, Limits, Request, Site, TriggerReply};
+use harness_exporter::board::Board;
+use harness_exporter::config::{Account, Config, Pipeline};
+use harness_exporter::model::{AccountName, Fact, PipelineName};
+use harness_exporter::web::{
+    self, Guard, Limits, Request, Running, RunningConfig, Site, TriggerReply,
+};
 use reqwest::{Client, Method, Response};
+use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -32,10 +38,22 @@ pub(super) struct Server {
 pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) telemetry_path: &'static str,
+    pub(super) config: Config,
+    /// What has happened so far.
+    pub(super) facts: Vec<Fact>,
+    pub(super) hook_token: Option<SecretString>,
     pub(super) guard: Guard,
     /// Who is asked; without it, nothing can be changed.
     pub(super) driver: Option<mpsc::Sender<Request>>,
     pub(super) body: Bytes,
+}
+
+/// An account and a pipeline.
+pub(super) fn config() -> Config {
+    let name = AccountName::new("default");
+    let url = "https://app.harness.io".parse().unwrap();
+    let pipeline = Pipeline::new(PipelineName::new("nightly"), name.clone());
+    Config::new(Account::new(name, url, "acme"), [pipeline])
 }
 
 impl Default for Setup {
@@ -43,6 +61,9 @@ impl Default for Setup {
         Self {
             limits: Limits::default(),
             telemetry_path: "/metrics",
+            config: config(),
+            facts: Vec::new(),
+            hook_token: None,
             guard: Guard::none().unwrap(),
             driver: None,
             body: Bytes::from_static(EXPOSITION.as_bytes()),
@@ -58,15 +79,27 @@ impl Setup {
         let healthy = Arc::new(AtomicBool::new(true));
         let renderings = Arc::new(AtomicUsize::new(0));
         let (is_healthy, rendered, body) = (healthy.clone(), renderings.clone(), self.body);
+        let mut board = Board::new(&self.config);
+        for fact in self.facts {
+            board.fold(&fact);
+        }
         let site = Site {
             render: Box::new(move || {
                 rendered.fetch_add(1, Ordering::SeqCst);
                 body.clone()
             }),
-            page: Box::new(|| "<table><tr><td>nightly</td></tr></table>".to_owned()),
+            snapshot: Box::new(move || board.snapshot()),
+            up: Box::new(|_| Some(true)),
+            execution_url: Box::new(|run| {
+                run.execution.as_ref().map(|id| format!("https://app.harness.io/{id}"))
+            }),
             healthy: Box::new(move || is_healthy.load(Ordering::SeqCst)),
             ready: ready.clone(),
             telemetry_path: self.telemetry_path.to_owned(),
+            running: Running::new(RunningConfig {
+                config: Arc::new(self.config),
+                hook_token: self.hook_token,
+            }),
             guard: self.guard,
             enable_trigger: self.driver.is_some(),
             enable_lifecycle: self.driver.is_some(),
@@ -123,7 +156,7 @@ impl Server {
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: &'static str,
+        body: impl Into<reqwest::Body>,
     ) -> Response {
         let url = format!("http://{}{path}", self.address);
         let mut request = client().request(method, url).body(body);

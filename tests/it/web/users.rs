@@ -20,7 +20,7 @@ pub(super) fn hash(password: &str) -> String {
 }
 
 /// A web config that names these users, in a folder of its own.
-fn web_config(users: &[(&str, &str)]) -> (TempDir, PathBuf) {
+pub(super) fn web_config(users: &[(&str, &str)]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("web.yml");
     write(&path, users);
