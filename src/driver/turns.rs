@@ -103,6 +103,8 @@ impl Turn {
             Effect::Reply { .. }
             | Effect::LookUpTrigger(_)
             | Effect::ReadEvent(_)
+            | Effect::ReadExecution(_)
+            | Effect::SearchExecutions(_)
             | Effect::ReadExecutions(_)
             | Effect::ListedOtherwise { .. }
             | Effect::UnknownWord { .. }

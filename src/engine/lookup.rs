@@ -183,7 +183,10 @@ impl Engine {
             LookupAnswer::Refused(_) => self.take_route(name, None),
             // The limiter makes it wait.
             LookupAnswer::Throttled { .. } => self.look_up_at(name, now.mono),
-            LookupAnswer::Failed { .. } => self.look_up_later(name, now),
+            LookupAnswer::Failed { message } => {
+                self.note_waiting(name, &message);
+                self.look_up_later(name, now);
+            }
         }
     }
 
@@ -193,6 +196,18 @@ impl Engine {
         lookup.failures = 0;
         lookup.route = told.or(lookup.route.take()).or(Some(Route::Untold));
         self.let_go_on(name);
+    }
+
+    /// Who asked by hand is told what they wait for, should it be in vain.
+    fn note_waiting(&mut self, name: &PipelineName, message: &str) {
+        let waits = self.lookups.get(name).into_iter().flat_map(|lookup| &lookup.waits);
+        for (_, _, job) in waits {
+            if let Job::Run(run) = job
+                && let Some(active) = self.runs.get_mut(run)
+            {
+                active.run.message = Some(format!("its trigger could not be looked up: {message}"));
+            }
+        }
     }
 
     fn look_up_later(&mut self, name: &PipelineName, now: Now) {

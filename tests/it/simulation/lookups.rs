@@ -93,7 +93,7 @@ impl World {
     pub(super) fn look_up(&mut self, look_up: &LookUpTrigger) -> Held {
         self.note("look-up");
         let pipeline = &look_up.pipeline;
-        self.call_goes(&pipeline.account)?;
+        self.before_a_read(&pipeline.account)?;
         let (answered, took) = self.harness.look_up(pipeline, self.at, &mut self.rng);
         self.say(|_| format!("  LOOK UP {}: {:?}", pipeline.name, answered.answer));
         let input = Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered };
