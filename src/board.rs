@@ -84,6 +84,8 @@ pub struct PipelineBoard {
     pub next: Option<Wall>,
     /// Whether the exporter is in a dry run.
     pub dry_run: bool,
+    /// Whether its account has a key, so that its trigger can be looked up.
+    pub has_key: bool,
     /// Whether it is paused by hand.
     pub held: bool,
     /// Whether it is inside a maintenance window.
@@ -138,6 +140,8 @@ impl Board {
             let board = self.pipeline(&pipeline.name);
             (board.config, board.dry_run) = (Arc::clone(pipeline), dry_run);
             board.calendar = Calendar::of(pipeline);
+            let account = config.accounts.get(&pipeline.account);
+            board.has_key = account.is_some_and(|account| account.api_key.is_some());
             board.expect();
         }
         for name in config.accounts.keys() {
@@ -200,7 +204,7 @@ impl Board {
                 self.pipeline(pipeline).in_maintenance = *inside;
             }
             Fact::Loaded(row) => self.pipeline(&row.name).take(row),
-            Fact::Missed { .. } => {}
+            Fact::Missed { .. } | Fact::TriggerLookedUp { .. } => {}
         }
     }
 
@@ -257,6 +261,7 @@ impl PipelineBoard {
             newest_resolved: None,
             next: None,
             dry_run: false,
+            has_key: false,
             held: false,
             in_maintenance: false,
         }

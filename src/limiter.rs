@@ -118,6 +118,13 @@ impl Limiter {
         paused.max(smooth).max(now)
     }
 
+    /// When a call may go that nobody waits for: the whole burst is there for what may come, and an
+    /// interval has passed in which nobody wanted anything.
+    #[must_use]
+    pub fn spare_at(&self, now: Mono) -> Mono {
+        self.free_at(now).max(self.spaced_until.after(self.interval))
+    }
+
     /// Counts a call that goes now.
     pub fn take(&mut self, now: Mono) -> Ticket {
         self.spaced_until = self.spaced_until.max(now).after(self.interval);

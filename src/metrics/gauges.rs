@@ -274,6 +274,16 @@ pub(super) static FAMILIES: &[Metric] = &[
             state_set(emit, (PauseCause::ALL, PauseCause::as_str), paused);
         },
     ),
+    gauge(
+        "harness_pipeline_trigger_usable",
+        "1 where the trigger was there, switched on and seen with this key when it was last looked \
+         up, else 0. With a key only, and absent before the first look-up.",
+        &[],
+        |board, emit| {
+            let known = board.totals.get(&Key::TriggerUsable).filter(|_| board.has_key);
+            optional(emit, known.map(|usable| count(u64::from(*usable == 1))));
+        },
+    ),
 ];
 
 const fn gauge(

@@ -66,6 +66,15 @@ pub enum Fact {
         /// How far the pipeline's due times have been dealt with.
         mark: Mark,
     },
+    /// What looking a pipeline's trigger up says of it, where that has changed.
+    TriggerLookedUp {
+        /// Whose.
+        pipeline: PipelineName,
+        /// Whether it is there and switched on, and the key may see it.
+        usable: bool,
+        /// What stands in the way; redacted.
+        message: Option<String>,
+    },
     /// How many due times are waiting now, over all pipelines. Not saved: it can be derived.
     Waiting(u64),
     /// When the pipeline will next be triggered. Not saved: it can be derived.

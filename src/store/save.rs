@@ -126,7 +126,11 @@ fn save(connection: &Connection, sql: &Sql, fact: &Fact) -> Result<(), Stopped> 
             }
         }
         Fact::Missed { pipeline, mark, .. } => save_mark(connection, sql, pipeline, mark)?,
-        Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
+        // What there is of it is in the books.
+        Fact::TriggerLookedUp { .. }
+        | Fact::Waiting(_)
+        | Fact::Next { .. }
+        | Fact::Maintenance { .. } => {}
     }
     for entry in totals::of(fact) {
         carry(connection, sql, &entry)?;

@@ -69,6 +69,8 @@ pub(super) struct Bench {
     pub(super) sent: Vec<SendTrigger>,
     /// Triggers being looked up.
     pub(super) lookups: Vec<LookUpTrigger>,
+    /// What was told of a trigger last.
+    pub(super) usable: Option<bool>,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
     /// Executions being read.
@@ -125,6 +127,7 @@ impl Bench {
             settled: Vec::new(),
             sent: Vec::new(),
             lookups: Vec::new(),
+            usable: None,
             reads: Vec::new(),
             execution_reads: Vec::new(),
             searches: Vec::new(),
@@ -256,6 +259,10 @@ impl Bench {
             }
             Fact::Next { at, .. } => {
                 self.next = *at;
+                return;
+            }
+            Fact::TriggerLookedUp { usable, .. } => {
+                self.usable = Some(*usable);
                 return;
             }
             Fact::Waiting(_) | Fact::Maintenance { .. } => return,

@@ -125,7 +125,8 @@ async fn fault_02_retry_after_is_kept_by_the_whole_key() {
     pipeline(&mut world, "nightly");
     pipeline(&mut world, "other");
     let simulator = serve(world);
-    let setup = Setup::of(&simulator).pipeline("nightly", "webhook: v1").pipeline("other", "webhook: v1");
+    let setup =
+        Setup::of(&simulator).pipeline("nightly", "webhook: v1").pipeline("other", "webhook: v1");
     let mut exporter = setup.start().await;
     fail_next(&simulator, Fault::Before(Answer::Status { code: 429, retry_after: Some(2) }));
     exporter.trigger("nightly").await;
