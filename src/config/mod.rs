@@ -49,7 +49,9 @@ pub use self::schema::schema;
 pub use self::secret::Secrets;
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
-use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, Target, WebhookVersion};
+use crate::model::{
+    AccountName, DURATION_BOUNDS, PipelineName, RunResult, Status, Target, WebhookVersion,
+};
 use crate::schedule::Schedule;
 
 /// The account id of the shipped `config.yaml`, which stands for one's own. `serve` refuses it.
@@ -293,6 +295,20 @@ pub struct Results {
     pub aborted_by_freeze: RunResult,
     /// Harness' `Suspended`.
     pub suspended: RunResult,
+}
+
+impl Results {
+    /// What `status` counts as, or `None` where the execution is still active.
+    #[must_use]
+    pub const fn of(&self, status: Status) -> Option<RunResult> {
+        match status {
+            Status::IgnoreFailed => Some(self.ignore_failed),
+            Status::ApprovalRejected => Some(self.approval_rejected),
+            Status::AbortedByFreeze => Some(self.aborted_by_freeze),
+            Status::Suspended => Some(self.suspended),
+            settled => settled.result(),
+        }
+    }
 }
 
 impl Default for Results {

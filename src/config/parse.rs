@@ -316,7 +316,6 @@ fn warn_of_what_has_no_effect(config: &Config, first: &Place, report: &mut Repor
     let is_looked_for =
         |pipeline: &Arc<Pipeline>| pipeline.unconfirmed_deadline != DEFAULT_UNCONFIRMED_DEADLINE;
     let set = [
-        ("results", config.results != Results::default()),
         ("metrics", config.metrics != MetricsOptions::default()),
         ("labels", config.pipelines.iter().any(has_labels)),
         ("unconfirmed_deadline", config.pipelines.iter().any(is_looked_for)),

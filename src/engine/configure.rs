@@ -25,6 +25,7 @@ impl Engine {
     pub(super) fn configured(&mut self, config: &Config, now: Now) {
         // Until now the old one held.
         self.notice_due(now);
+        self.results = config.results;
         for (name, account) in &config.accounts {
             if let Some(state) = self.accounts.get_mut(name) {
                 state.reconfigure(account.clone());

@@ -29,7 +29,7 @@ pub use batch::{Listing, Project, ReadExecutions};
 use due::PipelineState;
 
 use crate::config::{
-    Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, Pipeline, Polling,
+    Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, Pipeline, Polling, Results,
 };
 use crate::model::{
     AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionId,
@@ -285,6 +285,8 @@ impl Rules {
 pub struct Engine {
     accounts: BTreeMap<AccountName, AccountState>,
     pipelines: BTreeMap<PipelineName, PipelineState>,
+    /// What the statuses of executions count as, of those that end from now on.
+    results: Results,
     /// What the store knows of pipelines that are not in the config.
     removed: BTreeMap<PipelineName, StoredPipeline>,
     /// Open runs of accounts that are not in the config: there is no one to ask.
@@ -322,6 +324,7 @@ impl Engine {
         Self {
             accounts: config.accounts.iter().map(account).collect(),
             pipelines: config.pipelines.iter().map(pipeline).collect(),
+            results: config.results,
             removed: BTreeMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
