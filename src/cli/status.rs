@@ -14,7 +14,7 @@ use super::{Failure, block_on, load::load, print, serve};
 use crate::app::clients;
 use crate::config::{Account, Config, Pipeline, Results};
 use crate::driver::{Clock, Follower};
-use crate::harness::{self, Client, execution_page};
+use crate::harness::{self, Client};
 use crate::model::{
     AccountName, Answered, DetailsVersion, EventAnswer, EventId, Phase, PipelineName, Run, RunId,
     Target,
@@ -130,12 +130,7 @@ impl Status {
 }
 
 /// Looks once, at the older endpoint where the newer one is not there.
-async fn look(
-    client: &Client,
-    account: &AccountName,
-    event: &EventId,
-    results: Results,
-) -> Look {
+async fn look(client: &Client, account: &AccountName, event: &EventId, results: Results) -> Look {
     let mut version = DetailsVersion::V2;
     let mut answered = client.read_event(version, event).await;
     if answered.answer == EventAnswer::UnknownPath {
@@ -183,7 +178,7 @@ impl View<'_> {
     fn print(&self, event: &Event, text: fn(&Report) -> String) -> Result<(), Failure> {
         let Event { run, target } = event;
         let page = target.as_ref().zip(run.execution.as_ref());
-        let page = page.map(|(target, execution)| execution_page(self.account, target, execution));
+        let page = page.map(|(target, execution)| self.account.execution_page(target, execution));
         let name = target.as_ref().map(|target| self.name_of(target));
         Ok(print(&Report::of_event(run, name, page).written(self.output, text))?)
     }
@@ -209,7 +204,8 @@ impl View<'_> {
             // An event that was queued at the first look did not say what it was for.
             if event.target.is_none()
                 && let (Some(client), Some(id)) = (&client, &run.event)
-                && let Look::Told(again) = look(client, &self.account.name, id, self.config.results).await
+                && let Look::Told(again) =
+                    look(client, &self.account.name, id, self.config.results).await
             {
                 event.target = again.target;
             }

@@ -50,7 +50,8 @@ pub use self::secret::Secrets;
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
 use crate::model::{
-    AccountName, DURATION_BOUNDS, PipelineName, RunResult, Status, Target, WebhookVersion,
+    AccountName, DURATION_BOUNDS, ExecutionId, PipelineName, RunResult, Status, Target,
+    WebhookVersion,
 };
 use crate::schedule::Schedule;
 
@@ -161,6 +162,20 @@ impl Account {
             timeout: DEFAULT_TIMEOUT,
             ca_file: None,
         }
+    }
+
+    /// The page on which Harness shows an execution. Built from the account's own URL: none that an
+    /// answer names is ever shown as a place to go to.
+    #[must_use]
+    pub fn execution_page(&self, target: &Target, execution: &ExecutionId) -> Url {
+        let Target { org, project, pipeline, .. } = target;
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["ng", "account", &self.account_id, "all"]);
+            segments.extend(["orgs", org, "projects", project, "pipelines", pipeline]);
+            segments.extend(["executions", execution.as_str(), "pipeline"]);
+        }
+        url
     }
 }
 

@@ -312,14 +312,9 @@ fn target(pipeline: &Pipeline) -> [String; 5] {
 /// Keys of the contract that are read and checked, and that nothing heeds yet: said, so that nobody
 /// relies on them.
 fn warn_of_what_has_no_effect(config: &Config, first: &Place, report: &mut Report) {
-    let has_labels = |pipeline: &Arc<Pipeline>| !pipeline.labels.is_empty();
     let is_looked_for =
         |pipeline: &Arc<Pipeline>| pipeline.unconfirmed_deadline != DEFAULT_UNCONFIRMED_DEADLINE;
-    let set = [
-        ("metrics", config.metrics != MetricsOptions::default()),
-        ("labels", config.pipelines.iter().any(has_labels)),
-        ("unconfirmed_deadline", config.pipelines.iter().any(is_looked_for)),
-    ];
+    let set = [("unconfirmed_deadline", config.pipelines.iter().any(is_looked_for))];
     for (key, _) in set.iter().filter(|(_, set)| *set) {
         report.warn(first, format!("`{key}` is checked and has no effect in this version yet"));
     }

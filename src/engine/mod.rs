@@ -287,6 +287,8 @@ pub struct Engine {
     pipelines: BTreeMap<PipelineName, PipelineState>,
     /// What the statuses of executions count as, of those that end from now on.
     results: Results,
+    /// The upper bounds of the buckets in which durations are counted.
+    buckets: Arc<[i64]>,
     /// What the store knows of pipelines that are not in the config.
     removed: BTreeMap<PipelineName, StoredPipeline>,
     /// Open runs of accounts that are not in the config: there is no one to ask.
@@ -325,6 +327,7 @@ impl Engine {
             accounts: config.accounts.iter().map(account).collect(),
             pipelines: config.pipelines.iter().map(pipeline).collect(),
             results: config.results,
+            buckets: config.metrics.duration_buckets.clone(),
             removed: BTreeMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),

@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 
 use crate::model::{
     AccountName, Durations, Mark, PipelineName, Restored, Run, RunResult, StoredPipeline, Wall,
 };
-use crate::totals::{Key, Owner, Total};
+use crate::totals::{DURATIONS, Key, Owner, Total};
 
+use super::sql::Sql;
 use super::{Error, Store};
 
 /// `owner_kind` of a pipeline's totals.
 pub(super) const OF_PIPELINE: &str = "pipeline";
 /// `owner_kind` of an account's totals.
 pub(super) const OF_ACCOUNT: &str = "account";
+
+/// The upper bounds of the buckets in which durations are counted.
+pub(super) fn buckets(connection: &Connection, sql: &Sql) -> rusqlite::Result<Arc<[i64]>> {
+    connection.prepare_cached(&sql.bounds)?.query_map([DURATIONS], |row| row.get(0))?.collect()
+}
 
 impl Store {
     /// Everything that is needed to go on where the last process ended: every pipeline, every
@@ -29,6 +35,8 @@ impl Store {
             runs: self.runs()?,
             totals: self.totals()?,
             durations: self.durations()?,
+            buckets: buckets(&self.connection, &self.sql)
+                .map_err(|source| self.database(source))?,
         })
     }
 
