@@ -79,7 +79,11 @@ fn of_run(run: &Run, change: Change, buckets: &[i64]) -> Vec<Entry> {
         Change::TriggerFailed => book.trigger_failed(),
         Change::Finished => book.finished(buckets),
         Change::Settled => book.settle(),
-        Change::Sending | Change::Waiting | Change::Accepted | Change::Progress => {}
+        Change::Sending
+        | Change::Waiting
+        | Change::Unconfirmed
+        | Change::Accepted
+        | Change::Progress => {}
     }
     book.entries
 }

@@ -15,8 +15,7 @@ use super::problem::{Problem, Problems, Report, Warning, quoted};
 use super::secret::{Beside, Secrets};
 use super::settings::Settings;
 use super::{
-    Config, DEFAULT_UNCONFIRMED_DEADLINE, MetricsOptions, Pipeline, Results, SecretSource, Storage,
-    budget, options, storage,
+    Config, MetricsOptions, Pipeline, Results, SecretSource, Storage, budget, options, storage,
 };
 
 /// A file of the config, read.
@@ -213,7 +212,6 @@ impl Found {
             metrics: metrics.unwrap_or_default(),
             notifications: self.notifications.value,
         };
-        warn_of_what_has_no_effect(&config, first, &mut self.report);
         (Some(config), self.report)
     }
 
@@ -307,15 +305,4 @@ fn finish_pipelines(groups: Vec<Group>, whole: &Whole, report: &mut Report) -> V
 fn target(pipeline: &Pipeline) -> [String; 5] {
     let Pipeline { account, org, project, pipeline, trigger, .. } = pipeline;
     [account.to_string(), org.clone(), project.clone(), pipeline.clone(), trigger.clone()]
-}
-
-/// Keys of the contract that are read and checked, and that nothing heeds yet: said, so that nobody
-/// relies on them.
-fn warn_of_what_has_no_effect(config: &Config, first: &Place, report: &mut Report) {
-    let is_looked_for =
-        |pipeline: &Arc<Pipeline>| pipeline.unconfirmed_deadline != DEFAULT_UNCONFIRMED_DEADLINE;
-    let set = [("unconfirmed_deadline", config.pipelines.iter().any(is_looked_for))];
-    for (key, _) in set.iter().filter(|(_, set)| *set) {
-        report.warn(first, format!("`{key}` is checked and has no effect in this version yet"));
-    }
 }
