@@ -81,28 +81,39 @@ impl Calls {
 
     /// Reads an event.
     pub(super) fn read_event(&mut self, read: ReadEvent) {
-        let client = self.clients.get(&read.account).cloned();
-        let room = self.room_for_reads.clone();
-        self.reads.spawn(async move {
-            let _place = room.acquire().await;
+        let ReadEvent { account, run, version, event, .. } = read;
+        self.read(account, async move |client| {
             let answered = match client {
-                Some(client) => client.read_event(read.version, &read.event).await,
+                Some(client) => client.read_event(version, &event).await,
                 None => no_client(EventAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            Answer { account: read.account, input: Input::EventRead { run: read.run, answered } }
+            Input::EventRead { run, answered }
         });
     }
 
     /// Lists executions.
     pub(super) fn read_executions(&mut self, read: ReadExecutions) {
-        let account = read.project.account.clone();
-        let client = self.clients.get(&account).cloned();
-        self.reads.spawn(async move {
+        let ReadExecutions { project, query, .. } = read;
+        self.read(project.account.clone(), async move |client| {
             let answered = match client {
-                Some(client) => client.list_executions(&read.query).await,
+                Some(client) => client.list_executions(&query).await,
                 None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            Answer { account, input: Input::ExecutionsRead { project: read.project, answered } }
+            Input::ExecutionsRead { project, answered }
+        });
+    }
+
+    /// Makes a call that changes nothing, when there is room for it.
+    fn read<F>(&mut self, account: AccountName, call: impl FnOnce(Option<Client>) -> F)
+    where
+        F: Future<Output = Input> + Send + 'static,
+    {
+        let call = call(self.clients.get(&account).cloned());
+        let room = self.room_for_reads.clone();
+        self.reads.spawn(async move {
+            // It is never closed.
+            let _place = room.acquire().await;
+            Answer { account, input: call.await }
         });
     }
 
