@@ -97,27 +97,25 @@ impl Calls {
 
     /// Reads an execution.
     pub(super) fn read_execution(&mut self, read: ReadExecution) {
-        let client = self.clients.get(&read.account).cloned();
-        self.reads.spawn(async move {
+        let ReadExecution { account, run, target, execution, .. } = read;
+        self.read(account, async move |client| {
             let answered = match client {
-                Some(client) => client.read_execution(&read.target, &read.execution).await,
+                Some(client) => client.read_execution(&target, &execution).await,
                 None => no_client(ExecutionAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            let input = Input::ExecutionRead { run: read.run, answered };
-            Answer { account: read.account, input }
+            Input::ExecutionRead { run, answered }
         });
     }
 
     /// Lists the executions among which that of a run may be.
     pub(super) fn search(&mut self, search: SearchExecutions) {
-        let client = self.clients.get(&search.account).cloned();
-        self.reads.spawn(async move {
+        let SearchExecutions { account, run, query, .. } = search;
+        self.read(account, async move |client| {
             let answered = match client {
-                Some(client) => client.list_executions(&search.query).await,
+                Some(client) => client.list_executions(&query).await,
                 None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            let input = Input::Searched { run: search.run, answered };
-            Answer { account: search.account, input }
+            Input::Searched { run, answered }
         });
     }
 
