@@ -159,6 +159,16 @@ impl Exporter {
         until(what, async || Some(self.scrape().await).filter(&is_so)).await
     }
 
+    /// Scrapes until the sum of `selector` is `goal`. However slow the machine is, it goes on.
+    pub(super) async fn rises_to(&mut self, selector: &str, goal: i64) -> Scrape {
+        let mut last = self.scrape().await;
+        while last.sum(selector) < goal {
+            let reached = last.sum(selector);
+            last = self.eventually(selector, |m| m.sum(selector) > reached).await;
+        }
+        last
+    }
+
     /// Everything it has written in all its lives.
     pub(super) fn output(&self) -> String {
         fs::read_to_string(self.setup.output()).unwrap_or_default()

@@ -112,8 +112,12 @@ impl Setup {
 
     /// Another value for a key of the account.
     pub(super) fn account(mut self, key: &'static str, value: &str) -> Self {
-        self.account.insert(key, value.to_owned());
+        self.set_account(key, value);
         self
+    }
+
+    pub(super) fn set_account(&mut self, key: &'static str, value: &str) {
+        self.account.insert(key, value.to_owned());
     }
 
     pub(super) fn without_key(mut self) -> Self {
