@@ -24,6 +24,12 @@ pub(super) fn tell(fact: &Fact) {
         Fact::Maintenance { pipeline, inside: false } => {
             info!(%pipeline, "maintenance is over");
         }
+        Fact::Buckets(bounds) => {
+            info!(
+                buckets = bounds.len(),
+                "durations are counted in other buckets: their histograms begin anew"
+            );
+        }
         Fact::Waiting(_) => {}
     }
 }

@@ -268,7 +268,8 @@ impl Engine {
     fn take_in(&mut self, id: &RunId, now: Now, read: impl FnOnce(&mut Run, &Sight) -> Reading) {
         let Some(active) = self.runs.get_mut(id) else { return };
         let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
-        let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
+        let (since_sent, results) = (active.since_sent(now.mono), self.results);
+        let sight = Sight { now, since_sent, skew, results };
         let reading = read(&mut active.run, &sight);
         let start = active.run.start.map(|start| now.mono_of(start));
         active.started_at = active.started_at.or(start);

@@ -37,7 +37,7 @@ use due::PipelineState;
 
 use crate::config::{
     Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, DEFAULT_UNCONFIRMED_DEADLINE,
-    Pipeline, Polling,
+    Pipeline, Polling, Results,
 };
 use crate::model::{
     AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
@@ -335,6 +335,10 @@ impl Rules {
 pub struct Engine {
     accounts: BTreeMap<AccountName, AccountState>,
     pipelines: BTreeMap<PipelineName, PipelineState>,
+    /// What the statuses of executions count as, of those that end from now on.
+    results: Results,
+    /// The upper bounds of the buckets in which durations are counted.
+    buckets: Arc<[i64]>,
     /// What the store knows of pipelines that are not in the config.
     removed: BTreeMap<PipelineName, StoredPipeline>,
     /// Open runs of accounts that are not in the config: there is no one to ask.
@@ -374,6 +378,8 @@ impl Engine {
         Self {
             accounts: config.accounts.iter().map(account).collect(),
             pipelines: config.pipelines.iter().map(pipeline).collect(),
+            results: config.results,
+            buckets: config.metrics.duration_buckets.clone(),
             removed: BTreeMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),

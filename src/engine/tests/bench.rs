@@ -11,10 +11,10 @@ use crate::engine::{
     SendTrigger,
 };
 use crate::model::{
-    AccountName, Answered, Change, Durations, EventAnswer, EventDetails, EventId, ExecutionAnswer,
-    ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, Key, ListedExecution, MissedReason, Mono,
-    Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult, SlotResult,
-    StoredPipeline, Summary, TriggerAnswer, Wall,
+    AccountName, Answered, Change, DURATION_BOUNDS, Durations, EventAnswer, EventDetails, EventId,
+    ExecutionAnswer, ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, Key, ListedExecution,
+    MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult,
+    SlotResult, StoredPipeline, Summary, TriggerAnswer, Wall,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -80,6 +80,10 @@ pub(super) struct Bench {
     pub(super) listed_otherwise: usize,
     /// How long the last runs took, as a store would remember it.
     pub(super) durations: Vec<Durations>,
+    /// The bounds of the buckets in which durations are counted, as a store would remember them.
+    pub(super) buckets: Arc<[i64]>,
+    /// How often they were changed.
+    pub(super) bucket_changes: usize,
     pub(super) replies: Vec<Reply>,
     /// How often a word was told that is not in our tables.
     pub(super) strange_words: usize,
@@ -128,6 +132,8 @@ impl Bench {
             lists: Vec::new(),
             listed_otherwise: 0,
             durations: Vec::new(),
+            buckets: Arc::from(DURATION_BOUNDS),
+            bucket_changes: 0,
             replies: Vec::new(),
             strange_words: 0,
             next: None,
@@ -172,6 +178,7 @@ impl Bench {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
             durations: self.durations.clone(),
+            buckets: self.buckets.clone(),
             ..Restored::default()
         };
         self.engine.restore(&restored, self.now);
@@ -236,7 +243,7 @@ impl Bench {
                 return;
             }
             Fact::Run { run, mark, .. } => {
-                for entry in crate::totals::of(fact) {
+                for entry in crate::totals::of(fact, DURATION_BOUNDS) {
                     if let Key::Slots(result) = entry.key {
                         self.settled.push(result);
                     }
@@ -250,6 +257,11 @@ impl Bench {
             }
             Fact::Next { at, .. } => {
                 self.next = *at;
+                return;
+            }
+            Fact::Buckets(buckets) => {
+                self.buckets = buckets.clone();
+                self.bucket_changes += 1;
                 return;
             }
             Fact::Waiting(_) | Fact::Maintenance { .. } => return,

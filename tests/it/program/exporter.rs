@@ -150,6 +150,11 @@ impl Exporter {
         scrape
     }
 
+    /// What it has shown is no measure of what it shows from now on.
+    pub(super) fn forget_scrapes(&mut self) {
+        self.last = None;
+    }
+
     /// Scrapes until it is so.
     pub(super) async fn eventually(
         &mut self,

@@ -8,6 +8,7 @@ mod due_times;
 mod exporter;
 mod ledger;
 mod odd_answers;
+mod options;
 mod process;
 mod random_kills;
 mod reading_faults;

@@ -79,6 +79,8 @@ pub(super) struct Setup {
     pub(super) more_accounts: Vec<String>,
     /// By Harness' identifier, which is the name too: the other keys, in YAML.
     pub(super) pipelines: BTreeMap<String, String>,
+    /// Further sections, in YAML.
+    pub(super) sections: String,
     flags: Vec<String>,
     /// What the shell is to do before it becomes the exporter.
     pub(super) first: Option<&'static str>,
@@ -101,6 +103,7 @@ impl Setup {
             account: account.map(|(key, value)| (key, value.to_owned())).into(),
             more_accounts: Vec::new(),
             pipelines: BTreeMap::new(),
+            sections: String::new(),
             flags: vec!["--web.enable-trigger".to_owned()],
             first: None,
         }
@@ -181,6 +184,7 @@ impl Setup {
         for (name, keys) in &self.pipelines {
             let _ = writeln!(config, "  - {{pipeline: {name}, trigger: exporter, {keys}}}");
         }
+        config.push_str(&self.sections);
         fs::write(self.folder().join("config.yaml"), config).unwrap();
         fs::write(self.folder().join("key"), format!("{KEY}\n")).unwrap();
         fs::write(self.folder().join("token"), format!("{TOKEN}\n")).unwrap();

@@ -115,7 +115,8 @@ impl World {
     fn born(&mut self, now: Now) -> Process {
         let mut engine = Engine::new(&self.engine_config(), self.rng.next());
         engine.restore(&self.restored(), now);
-        let board = Store { totals: self.store.totals.clone(), ..Store::default() };
+        let Store { totals, buckets, .. } = self.store.clone();
+        let board = Store { totals, buckets, ..Store::default() };
         Process {
             engine,
             pending: VecDeque::new(),

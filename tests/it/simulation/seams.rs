@@ -156,7 +156,7 @@ impl World {
                     continue;
                 }
             }
-            for entry in totals::of(fact) {
+            for entry in totals::of(fact, &self.store.buckets) {
                 invariants::counters_never_fall(entry.key, entry.op)?;
             }
             self.note_schedule(fact);
