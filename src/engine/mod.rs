@@ -36,6 +36,7 @@ use crate::model::{
     ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, StoredPipeline,
     TriggerAnswer, Wall, WebhookVersion,
 };
+use crate::polling::Memory;
 use crate::run::UnknownWord;
 
 /// What can happen to the engine.
@@ -287,6 +288,9 @@ pub struct Engine {
     pipelines: BTreeMap<PipelineName, PipelineState>,
     /// What the store knows of pipelines that are not in the config.
     removed: BTreeMap<PipelineName, StoredPipeline>,
+    /// How long the last runs of each pipeline took, those not in the config included: one may come
+    /// back.
+    memories: HashMap<PipelineName, Memory>,
     /// Open runs of accounts that are not in the config: there is no one to ask.
     orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
@@ -323,6 +327,7 @@ impl Engine {
             accounts: config.accounts.iter().map(account).collect(),
             pipelines: config.pipelines.iter().map(pipeline).collect(),
             removed: BTreeMap::new(),
+            memories: HashMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
             executions: HashMap::new(),
