@@ -44,6 +44,7 @@ use crate::model::{
     ExecutionId, ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, StoredPipeline,
     Target, TriggerAnswer, Wall, WebhookVersion,
 };
+use crate::polling::Memory;
 use crate::run::UnknownWord;
 
 /// What can happen to the engine.
@@ -341,6 +342,9 @@ pub struct Engine {
     buckets: Arc<[i64]>,
     /// What the store knows of pipelines that are not in the config.
     removed: BTreeMap<PipelineName, StoredPipeline>,
+    /// How long the last runs of each pipeline took, those not in the config included: one may come
+    /// back.
+    memories: HashMap<PipelineName, Memory>,
     /// Open runs of accounts that are not in the config: there is no one to ask.
     orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
@@ -381,6 +385,7 @@ impl Engine {
             results: config.results,
             buckets: config.metrics.duration_buckets.clone(),
             removed: BTreeMap::new(),
+            memories: HashMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
             claims: Claims::default(),

@@ -61,9 +61,8 @@ impl Engine {
             account.limiter.take_over(now.mono);
         }
         for durations in &restored.durations {
-            if let Some(pipeline) = self.pipelines.get_mut(&durations.pipeline) {
-                pipeline.memory.note(durations.finished.iter().copied());
-            }
+            let memory = self.memories.entry(durations.pipeline.clone()).or_default();
+            memory.note(durations.finished.iter().copied());
         }
     }
 

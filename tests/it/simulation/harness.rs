@@ -16,8 +16,10 @@ use harness_exporter::model::{
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
 use super::rng::Rng;
 
-/// When a history begins, by Harness' clock.
-pub(super) const EPOCH: i64 = 1_764_000_000_000;
+/// When a history begins, by Harness' clock: 2018-11-04T03:55:00Z. Five minutes later the clocks of
+/// Cuiabá are put forward at midnight and those of Miquelon back, and half an hour after that those
+/// of St. John's.
+pub(super) const EPOCH: i64 = 1_541_303_700_000;
 
 const FINAL_WORDS: &[&str] = &[
     "Success",

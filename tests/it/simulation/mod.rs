@@ -15,6 +15,7 @@ mod process;
 mod rng;
 mod seams;
 mod store;
+mod timetable;
 mod world;
 
 use std::collections::BTreeSet;

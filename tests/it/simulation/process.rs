@@ -20,6 +20,7 @@ use super::bugs::Bug;
 use super::invariants::{self, Held, Regime};
 use super::plan::MINUTE;
 use super::store::Store;
+use super::timetable::Timetable;
 use super::world::{Event, World};
 
 /// What a turn brings that must not be seen before it is saved.
@@ -454,12 +455,12 @@ impl World {
             let (Some(run), Some(config)) = (begun, self.pipeline(&send.pipeline.name)) else {
                 continue;
             };
-            let calendar = Calendar::of(config);
+            let timetable = Timetable::of(config);
             let paused = config.paused || process.held.contains(&config.name);
-            let left_alone = paused || calendar.is_maintenance(now.wall);
+            let left_alone = paused || timetable.is_maintenance(now.wall);
             invariants::nothing_is_sent_while_left_alone(run, left_alone)?;
             if run.phase == Phase::Sending && run.sent == Some(run.begun) {
-                invariants::a_retry_is_before_the_next_due_time(run, &calendar, now.wall)?;
+                invariants::a_retry_is_before_the_next_due_time(run, &timetable, now.wall)?;
             }
         }
         Ok(())
@@ -481,12 +482,13 @@ impl World {
         let name: PipelineName = row.name.clone();
         let seen = self.process.as_ref().and_then(|process| process.seen.get(&name).copied());
         let regime: &mut Regime = self.regimes.entry(name).or_default();
-        let calendar = Calendar::read(&row.name, &row.schedule);
+        let timetable = Timetable::read(&row.name, &row.schedule);
         *regime = Regime {
             closed: regime.count(row.mark.handled_until),
-            calendar: (!row.paused && !row.held).then_some(calendar),
+            timetable: timetable.filter(|_| !row.paused && !row.held),
             start: row.mark.handled_until,
             seen: row.mark.handled_until.max(seen.unwrap_or_default()),
+            ..Regime::default()
         };
     }
 }
