@@ -2,6 +2,7 @@
 
 mod begin;
 mod bench;
+mod fleet;
 mod follow;
 mod left_alone;
 mod polling;

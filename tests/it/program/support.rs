@@ -80,6 +80,8 @@ pub(super) struct Setup {
     /// By Harness' identifier, which is the name too: the other keys, in YAML.
     pub(super) pipelines: BTreeMap<String, String>,
     flags: Vec<String>,
+    /// Further keys of the config, in YAML.
+    pub(super) more_keys: String,
     /// What the shell is to do before it becomes the exporter.
     pub(super) first: Option<&'static str>,
 }
@@ -100,6 +102,7 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             account: account.map(|(key, value)| (key, value.to_owned())).into(),
             more_accounts: Vec::new(),
+            more_keys: String::new(),
             pipelines: BTreeMap::new(),
             flags: vec!["--web.enable-trigger".to_owned()],
             first: None,
@@ -166,7 +169,7 @@ impl Setup {
     pub(super) fn write(&self) {
         let account: Vec<_> =
             self.account.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-        let mut config = format!("accounts:\n  - {{{}}}\n", account.join(", "));
+        let mut config = format!("{}\naccounts:\n  - {{{}}}\n", self.more_keys, account.join(", "));
         for account in &self.more_accounts {
             let _ = writeln!(config, "  - {{{account}}}");
         }
