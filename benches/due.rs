@@ -49,8 +49,12 @@ fn at_once(count: usize) {
     let every = 20_000;
     let simulator = world(count, Duration::from_secs(4));
     let schedule = "every: 20s, align: epoch";
-    let _exporter = Exporter::start_with(&account(&simulator), &pipelines(count, schedule));
-    until("three rounds", || simulator.world().ledger.len() >= 3 * count);
+    let _exporter = start(&simulator, &pipelines(count, schedule));
+    let begun = Instant::now();
+    while simulator.world().ledger.len() < 3 * count {
+        assert!(begun.elapsed() < Duration::from_mins(4), "it takes too long");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let world = simulator.world();
     let mut lags: Vec<_> = world.ledger[count..].iter().map(|one| one.at_ms % every).collect();
     lags.sort_unstable();
@@ -67,11 +71,13 @@ fn at_once(count: usize) {
 /// What so many pipelines cost that are due one after the other, every two minutes.
 fn many(count: usize) {
     let simulator = world(count, Duration::from_secs(20));
-    let exporter = Exporter::start_with(&account(&simulator), &pipelines(count, "every: 2m"));
-    until("runs that have ended", || exporter.ended() > 0.0);
-    let (begun, cpu, ended) = (Instant::now(), exporter.cpu(), exporter.ended());
+    let exporter = start(&simulator, &pipelines(count, "every: 2m"));
+    exporter.until(|text| sum(text, "harness_pipeline_runs_total", "") >= 1.0);
+    let (cpu, ended, calls) = (exporter.cpu(), exporter.ended(), exporter.calls());
+    let begun = Instant::now();
     exporter.settle(Duration::from_secs(125));
-    let (cpu, ended) = (exporter.cpu() - cpu, exporter.ended() - ended);
+    let (cpu, ended, calls) =
+        (exporter.cpu() - cpu, exporter.ended() - ended, exporter.calls() - calls);
     let took = begun.elapsed().as_secs_f64();
     let text = exporter.scrape();
     assert!(sum(&text, "harness_pipeline_schedules_missed_total", "") < 1.0, "missed");
@@ -89,6 +95,7 @@ fn many(count: usize) {
         .collect();
     scrapes.sort_unstable();
     println!("| {count} pipelines every 2 min: runs ended a minute | {:.0} |", ended / took * 60.0);
+    println!("| – calls for one run | {:.1} |", calls / ended);
     println!("| – CPU, of one core | {:.1} % |", cpu / took * 100.0);
     println!("| – CPU for one run | {:.3} ms |", cpu / ended * 1e3);
     println!(
@@ -108,9 +115,7 @@ fn notified(count: usize) {
     let _ = writeln!(config, "notifications: {{token: {TOKEN}}}");
     let exporter = Exporter::start(&simulator.url(), &config);
     let executing = r#"state="executing""#;
-    until("all at work", || {
-        sum(&exporter.scrape(), "harness_pipeline_active_runs", executing) as usize == count
-    });
+    exporter.until(|text| sum(text, "harness_pipeline_active_runs", executing) as usize == count);
     simulator.world().advance(Duration::from_hours(2));
     let executions: Vec<_> =
         simulator.world().executions().iter().map(|one| one.id().to_owned()).collect();
@@ -139,16 +144,9 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_mins(4), "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-fn account(simulator: &Simulator) -> String {
-    format!("url: '{}', api_key: {KEY}", simulator.url())
+fn start(simulator: &Simulator, pipelines: &str) -> Exporter {
+    let account = format!("url: '{}', api_key: {KEY}", simulator.url());
+    Exporter::start_on(tempfile::tempdir().unwrap(), &account, pipelines)
 }
 
 /// In ten projects.

@@ -93,8 +93,11 @@ fn restart(ended: i64) {
     let bytes = std::fs::metadata(folder.path().join("store.db")).unwrap().len();
     let runs = 1_000 * (10 + ended);
     let begun = Instant::now();
-    let exporter =
-        Exporter::start_on(folder, &simulator.url(), &pipelines(1_000, "concurrency: allow"));
+    let exporter = Exporter::start_on(
+        folder,
+        &format!("url: '{}'", simulator.url()),
+        &pipelines(1_000, "concurrency: allow"),
+    );
     let text = exporter.scrape();
     let shown = begun.elapsed();
     assert!(sum(&text, "harness_pipeline_active_runs", "") >= 10_000.0);

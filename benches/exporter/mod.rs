@@ -19,19 +19,11 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     pub(crate) fn start(url: &str, pipelines: &str) -> Self {
-        Self::start_on(tempfile::tempdir().unwrap(), url, pipelines)
+        Self::start_on(tempfile::tempdir().unwrap(), &format!("url: '{url}'"), pipelines)
     }
 
-    /// With these keys of the account beside its id, and limits that are out of the way.
-    pub(crate) fn start_with(account: &str, pipelines: &str) -> Self {
-        Self::begin(tempfile::tempdir().unwrap(), account, pipelines)
-    }
-
-    pub(crate) fn start_on(folder: tempfile::TempDir, url: &str, pipelines: &str) -> Self {
-        Self::begin(folder, &format!("url: '{url}'"), pipelines)
-    }
-
-    fn begin(folder: tempfile::TempDir, account: &str, pipelines: &str) -> Self {
+    /// With these keys of the account beside its id and its limits, which are out of the way.
+    pub(crate) fn start_on(folder: tempfile::TempDir, account: &str, pipelines: &str) -> Self {
         let config = folder.path().join("config.yaml");
         std::fs::write(
             &config,
