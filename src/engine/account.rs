@@ -112,6 +112,8 @@ pub(super) struct AccountState {
     sent_recently: VecDeque<Mono>,
     pub(super) under_way: usize,
     pub(super) skew: Option<i64>,
+    /// Whether this Harness lists executions by their trigger, as far as is known.
+    pub(super) filters_by_trigger: bool,
     /// Where webhooks are sent under `webhook: auto`: v1 or v2.
     pub(super) webhook: Way<WebhookVersion>,
     /// At which endpoint events are read.
@@ -135,6 +137,7 @@ impl AccountState {
             sent_recently: VecDeque::new(),
             under_way: 0,
             skew: None,
+            filters_by_trigger: true,
             webhook: Way::Trying(WebhookVersion::V1),
             details: Way::Trying(DetailsVersion::V2),
             lists: Lists::default(),
@@ -143,11 +146,17 @@ impl AccountState {
         }
     }
 
+    /// Whether calls can be made that take a key.
+    pub(super) fn has_key(&self) -> bool {
+        self.config.api_key.is_some()
+    }
+
     /// Goes on with what the config says of it now.
     pub(super) fn reconfigure(&mut self, config: Arc<Account>) {
         self.limiter.set_limit(config.requests_per_minute);
         if self.config.url != config.url {
             // It may be another Harness.
+            self.filters_by_trigger = true;
             self.webhook = Way::Trying(WebhookVersion::V1);
             self.details = Way::Trying(DetailsVersion::V2);
             self.lists = Lists::default();
@@ -186,11 +195,6 @@ impl AccountState {
     /// A look at several runs of a project is due since then, after a gap.
     pub(super) fn want_list(&mut self, project: Arc<Project>, since: Mono, gap: Duration) {
         self.reads.insert(Look { by: since.after(gap), since, at: Sighted::Project(project) });
-    }
-
-    /// Whether calls can be made that take a key.
-    pub(super) fn has_key(&self) -> bool {
-        self.config.api_key.is_some()
     }
 
     /// Whether executions can be listed.
