@@ -47,7 +47,8 @@ fn the_image_is_built_with_the_oldest_toolchain_that_is_enough() {
     let manifest = text("Cargo.toml");
     let mut lines = manifest.lines();
     let version = lines.find_map(|line| line.strip_prefix("rust-version = ")).unwrap();
-    let from = format!("FROM rust:{}-slim-bookworm AS build", version.trim_matches('"'));
+    let from =
+        format!("FROM docker.io/library/rust:{}-slim-bookworm AS build", version.trim_matches('"'));
     assert!(text("Dockerfile").lines().any(|line| line == from), "{from}");
 }
 
@@ -61,6 +62,7 @@ fn the_unit_runs_what_the_program_understands() {
     let given = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key));
     let state = given("StateDirectory=").unwrap();
     assert_eq!(given("WorkingDirectory="), Some(format!("/var/lib/{state}").as_str()));
+    assert_eq!(given("ExecReload="), Some("/bin/kill -HUP $MAINPID"));
 }
 
 #[test]
