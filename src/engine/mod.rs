@@ -468,7 +468,7 @@ impl Engine {
             self.let_go(now);
         }
         self.plan(now);
-        let waiting = self.pipelines.values().map(|pipeline| pipeline.waiting.len() as u64).sum();
+        let waiting = self.accounts.values().map(AccountState::due_waiting).sum();
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
             self.effects.push(Effect::Fact(Fact::Waiting(waiting)));

@@ -93,6 +93,8 @@ pub(super) struct Bench {
     pub(super) silenced: usize,
     /// How many looks were answered.
     pub(super) looks: usize,
+    /// The most due times that were told to be waiting.
+    pub(super) most_waiting: u64,
     /// Whether saves fail.
     pub(super) store_fails: bool,
 }
@@ -104,16 +106,16 @@ impl Bench {
     }
 
     /// The same, with other limits.
-    pub(super) fn limited<const N: usize>(
+    pub(super) fn limited(
         limits: impl FnOnce(&mut Account),
-        pipelines: [Pipeline; N],
+        pipelines: impl IntoIterator<Item = Pipeline>,
     ) -> Self {
         let mut account = account();
         limits(&mut account);
         Self::with(account, pipelines)
     }
 
-    fn with<const N: usize>(account: Account, pipelines: [Pipeline; N]) -> Self {
+    fn with(account: Account, pipelines: impl IntoIterator<Item = Pipeline>) -> Self {
         let config = Config::new(account, pipelines);
         let mut bench = Self {
             engine: Engine::new(&config, 1),
@@ -139,6 +141,7 @@ impl Bench {
             next: None,
             silenced: 0,
             looks: 0,
+            most_waiting: 0,
             store_fails: false,
         };
         bench.start();
@@ -264,7 +267,11 @@ impl Bench {
                 self.bucket_changes += 1;
                 return;
             }
-            Fact::Waiting(_) | Fact::Maintenance { .. } => return,
+            Fact::Waiting(count) => {
+                self.most_waiting = self.most_waiting.max(*count);
+                return;
+            }
+            Fact::Maintenance { .. } => return,
         };
         if let (Some(row), Some(mark)) = (self.rows.get_mut(name), mark) {
             row.mark = mark.clone();
@@ -296,6 +303,22 @@ impl Bench {
             assert!(turns < 100_000, "a busy loop");
         }
         self.move_to(until);
+        self.turn(Vec::new());
+    }
+
+    /// By both clocks.
+    pub(super) fn now(&self) -> Now {
+        self.now
+    }
+
+    /// When the engine asks to be woken.
+    pub(super) fn wake_at(&self) -> Option<Mono> {
+        self.engine.wake_at(self.now)
+    }
+
+    /// Lets time pass up to `at`, for whoever wakes the engine in between as it asks for it.
+    pub(super) fn wake(&mut self, at: Mono) {
+        self.move_to(at);
         self.turn(Vec::new());
     }
 

@@ -6,10 +6,13 @@ use harness_exporter::metrics::{self, Kind, Values};
 
 use crate::repo::{files, text};
 
-/// Metrics that rules may name before the program tells them; docs/operations.md says which alerts
-/// wait for them.
-const COMING: [&str; 2] =
-    ["harness_pipeline_trigger_usable", "harness_pipeline_foreign_runs_total"];
+/// Metrics that rules and dashboards may name before the program tells them; docs/operations.md says
+/// which alerts wait for them.
+const COMING: [&str; 3] = [
+    "harness_pipeline_trigger_usable",
+    "harness_pipeline_foreign_runs_total",
+    "harness_pipeline_last_run_info",
+];
 
 /// The names under which Prometheus knows the series of our metrics.
 fn series() -> BTreeSet<String> {

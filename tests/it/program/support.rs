@@ -90,6 +90,8 @@ pub(super) struct Setup {
     /// What `--config.file` says.
     pub(super) config_file: &'static str,
     flags: Vec<String>,
+    /// Further keys of the config, in YAML.
+    pub(super) more_keys: String,
     /// What the shell is to do before it becomes the exporter.
     pub(super) first: Option<&'static str>,
 }
@@ -110,6 +112,7 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             account: account.map(|(key, value)| (key, value.to_owned())).into(),
             more_accounts: Vec::new(),
+            more_keys: String::new(),
             pipelines: BTreeMap::new(),
             sections: String::new(),
             key: KEY.to_owned(),
@@ -207,7 +210,7 @@ impl Setup {
     pub(super) fn text(&self) -> String {
         let account: Vec<_> =
             self.account.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-        let mut config = format!("accounts:\n  - {{{}}}\n", account.join(", "));
+        let mut config = format!("{}\naccounts:\n  - {{{}}}\n", self.more_keys, account.join(", "));
         for account in &self.more_accounts {
             let _ = writeln!(config, "  - {{{account}}}");
         }
