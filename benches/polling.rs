@@ -361,7 +361,7 @@ impl World {
                 };
                 let executions = ids.iter().map(listed).collect();
                 let page = ExecutionsPage { executions, last: true, total: None };
-                let answered = answered(ExecutionsAnswer::Page(page));
+                let answered = answered(ExecutionsAnswer::Page(Box::new(page)));
                 let input = Input::ExecutionsRead { project: read.project, answered };
                 self.after(CALL, Event::Input(input));
             }

@@ -69,8 +69,14 @@ struct Pause {
 /// What a call must bring back when it has been answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    probe: bool,
     taken: Mono,
+}
+
+impl Pause {
+    /// Whether a call can tell if the pause is over: one that went before can't.
+    fn is_probed_by(&self, ticket: Ticket) -> bool {
+        ticket.taken >= self.until
+    }
 }
 
 impl Limiter {
@@ -106,7 +112,9 @@ impl Limiter {
     #[must_use]
     pub fn free_at(&self, now: Mono) -> Mono {
         let paused = match self.pause {
-            Some(Pause { probing: Some(since), .. }) => since.after(PROBE_PATIENCE),
+            Some(Pause { until, probing: Some(since), .. }) => {
+                until.max(since.after(PROBE_PATIENCE))
+            }
             Some(pause) => pause.until,
             None => now,
         };
@@ -124,11 +132,10 @@ impl Limiter {
     /// Counts a call that goes now.
     pub fn take(&mut self, now: Mono) -> Ticket {
         self.spaced_until = self.spaced_until.max(now).after(self.interval);
-        let probe = self.pause.is_some();
         if let Some(pause) = &mut self.pause {
             pause.probing = Some(now);
         }
-        Ticket { probe, taken: now }
+        Ticket { taken: now }
     }
 
     /// A call left only at `left`: what had to be saved before it took long. It counts from then, and
@@ -142,7 +149,7 @@ impl Limiter {
 
     /// A call was answered with something else than 429, or not at all.
     pub fn answered(&mut self, ticket: Ticket, now: Mono) {
-        if ticket.probe {
+        if self.pause.is_some_and(|pause| pause.is_probed_by(ticket)) {
             self.pause = None;
             // What has gathered meanwhile follows evenly spaced, not in a burst.
             let spent = self.interval.saturating_mul(self.burst);
@@ -154,7 +161,7 @@ impl Limiter {
     /// when the pause began do not lengthen it, unless they say for how long.
     pub fn throttled(&mut self, ticket: Ticket, retry_after: Option<Duration>, now: Mono) {
         let asked = retry_after.map(|wait| now.after(wait.min(LONGEST_RETRY_AFTER) + RETRY_MARGIN));
-        if let Some(pause) = self.pause.as_mut().filter(|_| !ticket.probe) {
+        if let Some(pause) = self.pause.as_mut().filter(|pause| !pause.is_probed_by(ticket)) {
             pause.until = pause.until.max(asked.unwrap_or_default());
             return;
         }
@@ -305,6 +312,28 @@ mod tests {
         limiter.answered(probe, at(7_200));
         assert!(limiter.free_at(at(7_200)) > at(7_200), "no burst after a pause");
         assert_eq!(limiter.free_at(at(7_250)), at(7_250));
+    }
+
+    #[test]
+    fn the_answer_to_an_older_pauses_probe_ends_no_later_one() {
+        let mut limiter = Limiter::new(6000, 1);
+        let first = limiter.take(at(0));
+        limiter.throttled(first, Some(Duration::from_secs(1)), at(10));
+        let hanging = limiter.take(at(1_110));
+        let next = limiter.take(at(7_000));
+        limiter.throttled(next, Some(Duration::from_secs(7)), at(7_010));
+        limiter.answered(hanging, at(9_000));
+        assert_eq!(limiter.free_at(at(9_000)), at(14_110));
+    }
+
+    #[test]
+    fn what_is_asked_for_while_a_probe_is_under_way_is_kept() {
+        let mut limiter = Limiter::new(6000, 1);
+        let (first, slow) = (limiter.take(at(0)), limiter.take(at(1)));
+        limiter.throttled(first, Some(Duration::from_secs(1)), at(10));
+        limiter.take(at(1_110));
+        limiter.throttled(slow, Some(Duration::from_secs(30)), at(1_200));
+        assert_eq!(limiter.free_at(at(1_300)), at(31_300));
     }
 
     #[test]

@@ -73,7 +73,11 @@ fn of_run(run: &Run, change: Change) -> Vec<Entry> {
         Change::TriggerFailed => book.trigger_failed(),
         Change::Finished => book.finished(),
         Change::Settled => book.settle(),
-        Change::Sending | Change::Waiting | Change::Accepted | Change::Progress => {}
+        Change::Sending
+        | Change::Waiting
+        | Change::Unconfirmed
+        | Change::Accepted
+        | Change::Progress => {}
     }
     book.entries
 }

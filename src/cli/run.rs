@@ -193,7 +193,9 @@ impl Following<'_> {
 
     /// Whether nothing is left to send.
     fn all_sent(&self) -> bool {
-        let sent = |run: &Arc<Record>| is_taken(run) || !run.is_active();
+        let sent = |run: &Arc<Record>| {
+            is_taken(run) || run.phase == Phase::Unconfirmed || !run.is_active()
+        };
         self.runs.len() == self.config.pipelines.len() && self.runs.values().all(sent)
     }
 
@@ -204,6 +206,10 @@ impl Following<'_> {
             Change::Waiting => {
                 let message = run.message.as_deref().unwrap_or("asked to slow down");
                 Some(format!("no effect, trying again: {message}"))
+            }
+            Change::Unconfirmed => {
+                let message = run.message.as_deref().unwrap_or("no usable answer");
+                Some(format!("it may have been taken, looking for its execution: {message}"))
             }
             Change::Accepted => {
                 run.event.as_ref().map(|event| format!("webhook taken, event {event}"))

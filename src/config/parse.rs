@@ -15,8 +15,7 @@ use super::problem::{Problem, Problems, Report, Warning, quoted};
 use super::secret::{Beside, Secrets};
 use super::settings::Settings;
 use super::{
-    Config, DEFAULT_UNCONFIRMED_DEADLINE, MetricsOptions, Pipeline, Results, SecretSource, Storage,
-    budget, options, storage,
+    Config, MetricsOptions, Pipeline, Results, SecretSource, Storage, budget, options, storage,
 };
 
 /// A file of the config, read.
@@ -313,13 +312,10 @@ fn target(pipeline: &Pipeline) -> [String; 5] {
 /// relies on them.
 fn warn_of_what_has_no_effect(config: &Config, first: &Place, report: &mut Report) {
     let has_labels = |pipeline: &Arc<Pipeline>| !pipeline.labels.is_empty();
-    let is_looked_for =
-        |pipeline: &Arc<Pipeline>| pipeline.unconfirmed_deadline != DEFAULT_UNCONFIRMED_DEADLINE;
     let set = [
         ("results", config.results != Results::default()),
         ("metrics", config.metrics != MetricsOptions::default()),
         ("labels", config.pipelines.iter().any(has_labels)),
-        ("unconfirmed_deadline", config.pipelines.iter().any(is_looked_for)),
     ];
     for (key, _) in set.iter().filter(|(_, set)| *set) {
         report.warn(first, format!("`{key}` is checked and has no effect in this version yet"));

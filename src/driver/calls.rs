@@ -11,9 +11,13 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::engine::{Input, ReadEvent, ReadExecutions, SendTrigger};
+use crate::engine::{
+    Input, ReadEvent, ReadExecution, ReadExecutions, SearchExecutions, SendTrigger,
+};
 use crate::harness::{Client, TriggerCall};
-use crate::model::{AccountName, Answered, EventAnswer, ExecutionsAnswer, TriggerAnswer};
+use crate::model::{
+    AccountName, Answered, EventAnswer, ExecutionAnswer, ExecutionsAnswer, TriggerAnswer,
+};
 
 /// What a call came to.
 #[derive(Debug)]
@@ -90,6 +94,32 @@ impl Calls {
                 None => no_client(EventAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
             Answer { account: read.account, input: Input::EventRead { run: read.run, answered } }
+        });
+    }
+
+    /// Reads an execution.
+    pub(super) fn read_execution(&mut self, read: ReadExecution) {
+        let client = self.clients.get(&read.account).cloned();
+        self.reads.spawn(async move {
+            let answered = match client {
+                Some(client) => client.read_execution(&read.target, &read.execution).await,
+                None => no_client(ExecutionAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            let input = Input::ExecutionRead { run: read.run, answered };
+            Answer { account: read.account, input }
+        });
+    }
+
+    /// Lists the executions among which that of a run may be.
+    pub(super) fn search(&mut self, search: SearchExecutions) {
+        let client = self.clients.get(&search.account).cloned();
+        self.reads.spawn(async move {
+            let answered = match client {
+                Some(client) => client.list_executions(&search.query).await,
+                None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            let input = Input::Searched { run: search.run, answered };
+            Answer { account: search.account, input }
         });
     }
 

@@ -103,6 +103,8 @@ impl Follower {
             Effect::Fact(Fact::Run { run, change, .. }) => self.seen.push_back((run, change)),
             Effect::SendTrigger(send) => self.calls.trigger(send),
             Effect::ReadEvent(read) => self.calls.read_event(read),
+            Effect::ReadExecution(read) => self.calls.read_execution(read),
+            Effect::SearchExecutions(search) => self.calls.search(search),
             Effect::ReadExecutions(read) => self.calls.read_executions(read),
             // Of due times there are none, and a word that is not in our tables shows as unknown.
             Effect::Fact(_)

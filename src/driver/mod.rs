@@ -35,8 +35,8 @@ use crate::engine::{Effect, Engine, Input, Reply, SendTrigger};
 use crate::harness::Client;
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
-    AccountName, Answered, Change, EventAnswer, ExecutionsAnswer, Fact, Mono, PipelineName, Run,
-    RunId, Wall,
+    AccountName, Answered, Change, EventAnswer, ExecutionAnswer, ExecutionsAnswer, Fact, Mono,
+    PipelineName, Run, RunId, Wall,
 };
 use crate::run::UnknownWord;
 use crate::store;
@@ -192,6 +192,14 @@ impl Driver {
                     self.parts.own.rate_limit_waited(&read.account, read.waited);
                     self.calls.read_event(read);
                 }
+                Some(Effect::ReadExecution(read)) => {
+                    self.parts.own.rate_limit_waited(&read.account, read.waited);
+                    self.calls.read_execution(read);
+                }
+                Some(Effect::SearchExecutions(search)) => {
+                    self.parts.own.rate_limit_waited(&search.account, search.waited);
+                    self.calls.search(search);
+                }
                 Some(Effect::ReadExecutions(read)) => {
                     self.parts.own.rate_limit_waited(&read.project.account, read.waited);
                     self.calls.read_executions(read);
@@ -280,12 +288,31 @@ impl Driver {
             }
             Input::EventRead { run, answered } => {
                 self.note_call(&account, Endpoint::Event, answered);
-                if let EventAnswer::Failed { message: detail } = &answered.answer {
-                    tracing::debug!(%run, %account, code = answered.code, detail, "could not read the event");
-                    self.note_refusal(&account, answered.code, detail);
-                } else {
-                    self.refused.remove(&account);
-                }
+                let failed = match &answered.answer {
+                    EventAnswer::Failed { message } => Some(message),
+                    _ => None,
+                };
+                self.note_read(run, &account, answered.code, failed);
+            }
+            Input::ExecutionRead { run, answered } => {
+                self.note_call(&account, Endpoint::Execution, answered);
+                let failed = match &answered.answer {
+                    ExecutionAnswer::Failed { message } => Some(message),
+                    _ => None,
+                };
+                self.note_read(run, &account, answered.code, failed);
+            }
+            Input::Searched { run, answered } => {
+                self.note_call(&account, Endpoint::Executions, answered);
+                let failed = match &answered.answer {
+                    ExecutionsAnswer::Failed { message } => Some(message),
+                    // 400 is what an old version says to a filter that it does not know.
+                    ExecutionsAnswer::Refused(refusal) if refusal.status != 400 => {
+                        Some(&refusal.message)
+                    }
+                    _ => None,
+                };
+                self.note_read(run, &account, answered.code, failed);
             }
             Input::ExecutionsRead { answered, .. } => {
                 self.note_call(&account, Endpoint::Executions, answered);
@@ -297,6 +324,21 @@ impl Driver {
         }
         self.parts.engine.handle(input, self.parts.clock.now());
         self.note_up(&account);
+    }
+
+    fn note_read(
+        &mut self,
+        run: &RunId,
+        account: &AccountName,
+        code: Option<u16>,
+        failed: Option<&String>,
+    ) {
+        if let Some(detail) = failed {
+            tracing::debug!(%run, %account, code, detail, "could not read how the run stands");
+            self.note_refusal(account, code, detail);
+        } else {
+            self.refused.remove(account);
+        }
     }
 
     /// Where Harness refuses reads, runs are sent and not followed, while webhooks go on as if all

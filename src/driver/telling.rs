@@ -66,6 +66,13 @@ fn tell_run(run: &Run, change: Change) {
             info!(%pipeline, run = %id, detail, "the webhook had no effect and will be sent again");
         }
         Change::Accepted => info!(%pipeline, run = %id, event, "webhook accepted"),
+        Change::Unconfirmed => {
+            let reason = run.doubt.map(tracing::field::display);
+            warn!(%pipeline, run = %id, reason, detail, "harness may have taken the webhook: looking for its execution");
+        }
+        Change::Started if event.is_none() => {
+            info!(%pipeline, run = %id, execution, "found the execution of a webhook of unknown fate");
+        }
         Change::Started => info!(%pipeline, run = %id, event, execution, "execution requested"),
         Change::Progress => {
             let status = run.status.map(tracing::field::display);

@@ -102,6 +102,8 @@ impl Turn {
             }
             Effect::Reply { .. }
             | Effect::ReadEvent(_)
+            | Effect::ReadExecution(_)
+            | Effect::SearchExecutions(_)
             | Effect::ReadExecutions(_)
             | Effect::ListedOtherwise { .. }
             | Effect::UnknownWord { .. }

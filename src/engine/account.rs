@@ -114,6 +114,8 @@ pub(super) struct AccountState {
     sent_recently: VecDeque<Mono>,
     pub(super) under_way: usize,
     pub(super) skew: Option<i64>,
+    /// Whether this Harness lists executions by their trigger, as far as is known.
+    pub(super) filters_by_trigger: bool,
     /// Where webhooks are sent under `webhook: auto`: v1 or v2.
     pub(super) webhook: Way<WebhookVersion>,
     /// At which endpoint events are read.
@@ -138,6 +140,7 @@ impl AccountState {
             sent_recently: VecDeque::new(),
             under_way: 0,
             skew: None,
+            filters_by_trigger: true,
             webhook: Way::Trying(WebhookVersion::V1),
             details: Way::Trying(DetailsVersion::V2),
             lists: Lists::default(),
@@ -146,11 +149,17 @@ impl AccountState {
         }
     }
 
+    /// Whether calls can be made that take a key.
+    pub(super) fn has_key(&self) -> bool {
+        self.config.api_key.is_some()
+    }
+
     /// Goes on with what the config says of it now.
     pub(super) fn reconfigure(&mut self, config: Arc<Account>) {
         self.limiter.set_limit(config.requests_per_minute);
         if self.config.url != config.url {
             // It may be another Harness.
+            self.filters_by_trigger = true;
             self.webhook = Way::Trying(WebhookVersion::V1);
             self.details = Way::Trying(DetailsVersion::V2);
             self.lists = Lists::default();
@@ -197,11 +206,6 @@ impl AccountState {
         let due = self.hints_until.max(at);
         self.hints_until = due.after(self.limiter.interval() * 2);
         due
-    }
-
-    /// Whether calls can be made that take a key.
-    pub(super) fn has_key(&self) -> bool {
-        self.config.api_key.is_some()
     }
 
     /// Whether executions can be listed.

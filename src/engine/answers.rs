@@ -1,7 +1,7 @@
 //! What follows from Harness' answers.
 //!
 //! The one question after a webhook is whether Harness certainly did not act. Only then is there
-//! another attempt; an answer that leaves it open ends the run at once.
+//! another attempt; after an answer that leaves it open the run's execution is looked for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// How much longer a run is kept open past its deadline while nothing can be read.
 const GRACE: Duration = Duration::from_hours(1);
 
-/// What a look at an event came to.
+/// What a look at an event or an execution came to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     /// Harness said how it stands.
@@ -89,7 +89,7 @@ impl Engine {
                 self.set_back(id, Setback::NotSent, Some(message), now);
             }
             TriggerAnswer::Unknown { reason, message } => {
-                self.fail(id, (Outcome::Unconfirmed, reason), Some(message), now);
+                self.doubt(id, reason, Some(message), now);
             }
         }
     }
@@ -118,8 +118,8 @@ impl Engine {
         account.webhook.next() == WebhookVersion::V2
     }
 
-    /// A call for a run is over: what it means for the account.
-    fn settle_call<T>(
+    /// A call is over: what it means for the account.
+    pub(super) fn settle_call<T>(
         &mut self,
         id: &RunId,
         ticket: Ticket,
@@ -201,6 +201,9 @@ impl Engine {
             }
             EventAnswer::NoHistory => {
                 self.details_work(id, version);
+                if self.turn_to_execution(id, now) {
+                    return;
+                }
                 // Of an execution that is known it says nothing: the event has aged out.
                 self.runs.get(id).is_some_and(|active| active.run.phase == Phase::Accepted)
             }
@@ -240,7 +243,7 @@ impl Engine {
         version == DetailsVersion::V2 && account.details.next() == DetailsVersion::V1
     }
 
-    fn read_at_once(&mut self, id: &RunId, now: Now) {
+    pub(super) fn read_at_once(&mut self, id: &RunId, now: Now) {
         self.read_at(id, now.mono);
     }
 
@@ -321,7 +324,7 @@ impl Engine {
         polling::gap(&active.rules.polling, &sighting)
     }
 
-    fn give_up(&mut self, id: &RunId, now: Now) {
+    pub(super) fn give_up(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
         if active.run.phase != Phase::Executing {
             return self.fail(id, (Outcome::Lost, Reason::Deadline), None, now);

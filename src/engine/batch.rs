@@ -278,7 +278,7 @@ impl Engine {
             account.settle(ticket, &answered, retry_after, now);
         }
         let look = match answered.answer {
-            ExecutionsAnswer::Page(listed) => return self.take_list(project, page, listed, now),
+            ExecutionsAnswer::Page(listed) => return self.take_list(project, page, *listed, now),
             ExecutionsAnswer::TooLarge => {
                 self.list_fewer(&project.account, page.missing.len());
                 Look::THROTTLED

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{AccountState, Go, Job};
+use super::adoption::{Search, target_of};
 use super::{Active, Effect, Engine, PipelineState, ReadEvent, Rules, SendTrigger, Timer};
 use crate::config::Webhook;
 use crate::limiter::Ticket;
@@ -19,6 +20,10 @@ pub(super) enum Call {
     Trigger(Ticket),
     /// A look at the event.
     Read(Ticket, DetailsVersion),
+    /// A look at the execution.
+    Execution(Ticket),
+    /// A look for the execution.
+    Search(Ticket),
 }
 
 impl Engine {
@@ -84,6 +89,8 @@ impl Engine {
         active.sent_at = now.mono;
         active.run.phase = Phase::Sending;
         active.run.sent = Some(now.wall);
+        // Should its pipeline be taken out of the config, its execution can still be looked for.
+        active.run.target = account.has_key().then(|| target_of(&config));
         active.version = match &config.webhook {
             Webhook::Token(_) => WebhookVersion::V3,
             Webhook::Fixed(version) | Webhook::Url { version, .. } => *version,
@@ -108,8 +115,7 @@ impl Engine {
     }
 
     pub(super) fn look(&mut self, id: &RunId, waited: Duration, now: Now) {
-        let Some(active) = self.runs.get_mut(id) else { return };
-        let Some(event) = active.run.event.clone().filter(|_| active.call.is_none()) else {
+        let Some(active) = self.runs.get_mut(id).filter(|active| active.call.is_none()) else {
             return;
         };
         if let Some(at) = active.look_at.take() {
@@ -117,6 +123,14 @@ impl Engine {
         }
         self.leave(id);
         let Some(active) = self.runs.get_mut(id) else { return };
+        match active.run.phase {
+            Phase::Unconfirmed => return self.search(id, waited, now),
+            Phase::Executing if active.by_execution || active.run.event.is_none() => {
+                return self.look_at_execution(id, waited, now);
+            }
+            _ => {}
+        }
+        let Some(event) = active.run.event.clone() else { return };
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
         let version = account.details.next();
         active.call = Some(Call::Read(account.take(now.mono), version));
@@ -199,6 +213,7 @@ impl Engine {
                     }
                 }
                 Timer::StartDeadline(run) => self.start_deadline(&run, now),
+                Timer::SearchEnds(run) => self.search_ends(&run, now),
                 Timer::DueDeadline(name, due) => self.due_deadline(&name, due, now),
             }
         }
@@ -218,7 +233,7 @@ impl Active {
         let deadline = pipeline.map_or(now.wall, |pipeline| pipeline.start_by(&run));
         Self {
             sent_at: anchor(run.sent),
-            accepted_at: anchor(run.accepted),
+            accepted_at: anchor(run.accepted.or(run.sent)),
             started_at: run.start.map(|start| now.mono_of(start)),
             start_deadline: now.mono_at(deadline),
             rules: Rules::of(config.as_ref()),
@@ -233,6 +248,8 @@ impl Active {
             group: None,
             alone: false,
             call: None,
+            search: Search::default(),
+            by_execution: false,
             retries: None,
         }
     }

@@ -9,12 +9,16 @@
 //! its run, and for one due time and attempt only one that Harness may have accepted.
 
 mod account;
+mod adoption;
 mod answers;
 mod batch;
+mod by_execution;
 mod calls;
+mod claims;
 mod configure;
 mod due;
 mod hints;
+mod matching;
 mod pause;
 mod restore;
 mod retry;
@@ -24,17 +28,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use account::AccountState;
+use adoption::Search;
+pub use adoption::SearchExecutions;
 use batch::Group;
 pub use batch::{Listing, Project, ReadExecutions};
+use claims::Claims;
 use due::PipelineState;
 
 use crate::config::{
-    Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, Pipeline, Polling,
+    Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, DEFAULT_UNCONFIRMED_DEADLINE,
+    Pipeline, Polling,
 };
 use crate::model::{
-    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionId,
-    ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, StoredPipeline,
-    TriggerAnswer, Wall, WebhookVersion,
+    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
+    ExecutionId, ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, StoredPipeline,
+    Target, TriggerAnswer, Wall, WebhookVersion,
 };
 use crate::run::UnknownWord;
 
@@ -54,6 +62,20 @@ pub enum Input {
         run: RunId,
         /// What came of it.
         answered: Answered<EventAnswer>,
+    },
+    /// Executions were looked through for that of a run of unknown fate.
+    Searched {
+        /// Whose.
+        run: RunId,
+        /// What came of it.
+        answered: Answered<ExecutionsAnswer>,
+    },
+    /// An execution was read.
+    ExecutionRead {
+        /// Whose.
+        run: RunId,
+        /// What came of it.
+        answered: Answered<ExecutionAnswer>,
     },
     /// Executions of a project were listed.
     ExecutionsRead {
@@ -119,6 +141,10 @@ pub enum Effect {
     SendTrigger(SendTrigger),
     /// To be read; changes nothing.
     ReadEvent(ReadEvent),
+    /// To be read; changes nothing.
+    ReadExecution(ReadExecution),
+    /// To be listed; changes nothing.
+    SearchExecutions(SearchExecutions),
     /// To be listed; changes nothing.
     ReadExecutions(ReadExecutions),
     /// From now on executions of an account are listed in this way.
@@ -192,6 +218,21 @@ pub struct ReadEvent {
     pub waited: Duration,
 }
 
+/// An execution to be read.
+#[derive(Clone, Debug)]
+pub struct ReadExecution {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// With whose key.
+    pub account: AccountName,
+    /// Which pipeline's it is.
+    pub target: Target,
+    /// Which.
+    pub execution: ExecutionId,
+    /// How long it waited for the limiter.
+    pub waited: Duration,
+}
+
 /// What the one who asked for a run is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -222,6 +263,8 @@ enum Timer {
     Resend(RunId),
     /// A run that has not been accepted by now has failed.
     StartDeadline(RunId),
+    /// The execution of a run of unknown fate is looked for no longer.
+    SearchEnds(RunId),
     /// A due time that has not been sent by now is missed.
     DueDeadline(PipelineName, Wall),
 }
@@ -257,6 +300,10 @@ struct Active {
     alone: bool,
     /// The call under way, if any.
     call: Option<calls::Call>,
+    /// How far the looking for its execution has come, where its fate is unknown.
+    search: Search,
+    /// Whether Harness has forgotten its event, so that it is followed by its execution.
+    by_execution: bool,
     /// The attempt at the same due time that went wrong before it.
     retries: Option<Arc<Run>>,
 }
@@ -267,6 +314,7 @@ struct Rules {
     polling: Polling,
     queue_deadline: Duration,
     run_deadline: Duration,
+    unconfirmed_deadline: Duration,
 }
 
 impl Rules {
@@ -276,6 +324,8 @@ impl Rules {
             queue_deadline: config
                 .map_or(DEFAULT_QUEUE_DEADLINE, |pipeline| pipeline.queue_deadline),
             run_deadline: config.map_or(DEFAULT_RUN_DEADLINE, |pipeline| pipeline.run_deadline),
+            unconfirmed_deadline: config
+                .map_or(DEFAULT_UNCONFIRMED_DEADLINE, |pipeline| pipeline.unconfirmed_deadline),
         }
     }
 }
@@ -290,6 +340,8 @@ pub struct Engine {
     /// Open runs of accounts that are not in the config: there is no one to ask.
     orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
+    /// What runs have had that are over.
+    claims: Claims,
     /// The executions of the runs.
     executions: HashMap<ExecutionId, RunId>,
     /// Runs whose executions are read together.
@@ -325,6 +377,7 @@ impl Engine {
             removed: BTreeMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
+            claims: Claims::default(),
             executions: HashMap::new(),
             groups: HashMap::new(),
             unplanned: BTreeSet::new(),
@@ -353,6 +406,8 @@ impl Engine {
         match input {
             Input::Triggered { run, answered } => self.triggered(&run, answered, now),
             Input::EventRead { run, answered } => self.event_read(&run, answered, now),
+            Input::Searched { run, answered } => self.searched(&run, answered, now),
+            Input::ExecutionRead { run, answered } => self.execution_read(&run, answered, now),
             Input::ExecutionsRead { project, answered } => self.listed(&project, answered, now),
             Input::Notified { execution } => self.notified(&execution, now),
             Input::Asked { request, pipeline, payload, random } => {
@@ -386,6 +441,11 @@ impl Engine {
     /// Does what the time calls for: notices due times, ends what is too late, lets calls go.
     /// To be called once a turn, after the inputs.
     pub fn advance(&mut self, now: Now) {
+        let pipelines = self.pipelines.values();
+        self.claims.pass(now.mono, || {
+            let deadlines = pipelines.map(|pipeline| pipeline.config.unconfirmed_deadline);
+            deadlines.max().unwrap_or(DEFAULT_UNCONFIRMED_DEADLINE)
+        });
         self.plan(now);
         // What has waited too long goes before what is due now, or it would stand in its way.
         self.ring(now);
@@ -461,6 +521,7 @@ impl Engine {
     fn retire(&mut self, run: &RunId) {
         self.leave(run);
         let Some(active) = self.runs.remove(run) else { return };
+        self.remember(&active);
         if let Some(execution) = &active.run.execution {
             self.executions.remove(execution);
         }

@@ -1,6 +1,7 @@
 //! Taking up a past life: recovery is the normal way to begin.
 //!
-//! A run found in `Sending` may have been sent or not: nobody knows, so it is never sent again.
+//! A run found in `Sending` may have been sent or not: nobody knows, so it is never sent again, and
+//! its execution is looked for.
 //! Every other open run goes on where it was. Of the due times that nobody was there for, the
 //! newest is sent if it is still within `start_deadline`; the others are missed.
 
@@ -13,8 +14,7 @@ use super::retry::Retrying;
 use super::{Active, Effect, Engine, Timer};
 use crate::calendar::Calendar;
 use crate::model::{
-    Fact, Mark, MissedReason, Now, Outcome, Phase, PipelineName, Reason, Restored, Run,
-    StoredPipeline, Wall,
+    Fact, Mark, MissedReason, Now, Phase, PipelineName, Reason, Restored, Run, StoredPipeline, Wall,
 };
 
 impl Engine {
@@ -22,8 +22,13 @@ impl Engine {
     pub fn restore(&mut self, restored: &Restored, now: Now) {
         self.seen = now.wall;
         self.follow_up(restored, now);
-        for run in restored.runs.iter().filter(|run| run.is_active()) {
-            self.take_up(run, now);
+        for run in &restored.runs {
+            if run.is_active() {
+                self.take_up(run, now);
+            } else {
+                let pipeline = self.pipelines.get(&run.pipeline);
+                self.remember(&Active::of(Run::clone(run), pipeline, now));
+            }
         }
         let stored: HashMap<_, _> = restored.pipelines.iter().map(|row| (&row.name, row)).collect();
         let retries = retries(&restored.runs);
@@ -81,7 +86,11 @@ impl Engine {
         match phase {
             Phase::Due => account.fresh.insert((begun, now.mono, Job::Run(id.clone()))),
             Phase::Waiting => account.resends.insert((now.mono, id.clone())),
-            Phase::Accepted | Phase::Executing | Phase::Sending | Phase::Ended => false,
+            Phase::Accepted
+            | Phase::Executing
+            | Phase::Sending
+            | Phase::Unconfirmed
+            | Phase::Ended => false,
         };
         if phase != Phase::Due {
             account.sent.insert(id.clone());
@@ -92,8 +101,9 @@ impl Engine {
         self.runs.insert(id.clone(), active);
         match phase {
             Phase::Sending => {
-                self.fail(&id, (Outcome::Unconfirmed, Reason::Unconfirmed), None, now);
+                self.doubt(&id, Reason::Unconfirmed, None, now);
             }
+            Phase::Unconfirmed => self.go_on_searching(&id, now),
             Phase::Due | Phase::Waiting => {
                 self.timers.insert((deadline, Timer::StartDeadline(id)));
             }

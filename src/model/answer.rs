@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{EventId, ExecutionId, Reason, Wall};
 
 /// Which of the webhook's three URLs a trigger is sent to.
@@ -118,8 +120,8 @@ pub struct EventDetails {
     pub target: Option<Target>,
 }
 
-/// Which pipeline an event was for, in Harness' identifiers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which trigger of which pipeline, in Harness' identifiers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// `orgIdentifier`.
     pub org: String,

@@ -14,9 +14,11 @@ pub enum Change {
     Sending,
     /// The last attempt to send certainly started nothing; another follows.
     Waiting,
+    /// Nobody knows whether Harness took the webhook: its execution is looked for.
+    Unconfirmed,
     /// Harness took the webhook.
     Accepted,
-    /// Harness named an execution.
+    /// Harness named an execution, or it was found.
     Started,
     /// Its execution or one of its stages has moved on.
     Progress,
@@ -114,7 +116,8 @@ pub struct Restored {
     pub pipelines: Vec<StoredPipeline>,
     /// Every active run, and of each pipeline those that its gauges speak of: the newest, the
     /// newest with an execution, the newest finished, the one resolved last, and the last attempt
-    /// at the newest due time.
+    /// at the newest due time. Where a run is of unknown fate, also every run that has ended since:
+    /// their executions are not its own.
     pub runs: Vec<Arc<Run>>,
     /// Every total.
     pub totals: Vec<Total>,

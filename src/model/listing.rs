@@ -82,11 +82,11 @@ pub struct ExecutionsPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExecutionsAnswer {
     /// A good answer.
-    Page(ExecutionsPage),
+    Page(Box<ExecutionsPage>),
     /// The answer is larger than is read of any: fewer at once may fit.
     TooLarge,
     /// 4xx: this is not answered, or not to this key.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// 429.
     Throttled {
         /// `Retry-After`, which Harness does not send today.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, EventId, ExecutionId, FailureType, Origin, Outcome, PipelineName, Reason, RunId,
-    RunResult, Status, Wall,
+    RunResult, Status, Target, Wall,
 };
 
 /// Where a run is between being asked for and being over.
@@ -19,6 +19,8 @@ pub enum Phase {
     Sending,
     /// The last attempt to send certainly started nothing; another follows.
     Waiting,
+    /// Sent, and nobody knows whether Harness acted: its execution is looked for.
+    Unconfirmed,
     /// Harness took the webhook and has not said what became of it.
     Accepted,
     /// Harness named an execution.
@@ -125,7 +127,7 @@ pub struct Run {
     pub sent: Option<Wall>,
     /// When Harness answered the webhook with an event id.
     pub accepted: Option<Wall>,
-    /// The event id.
+    /// The event id; none of one that was found by looking for its execution.
     pub event: Option<EventId>,
     /// The execution id.
     pub execution: Option<ExecutionId>,
@@ -173,6 +175,12 @@ pub struct Run {
     /// Why the last attempt to send it certainly started nothing, where one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setback: Option<Setback>,
+    /// Why its fate is not known, while its execution is looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Reason>,
+    /// What it triggered, where a key lets its execution be looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// When another attempt at its due time follows, where one does: until then the due time is not
     /// settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,6 +226,8 @@ impl Run {
             unknown_status: false,
             unknown_trigger_status: false,
             setback: None,
+            doubt: None,
+            target: None,
             retry_at: None,
             ended: None,
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::model::{
     Change, EventDetails, EventId, ExecutionId, FailureType, LONGEST_DURATION, Now, Outcome, Phase,
-    Reason, ReportedStages, Run, RunResult, Status, Summary, TriggerClass, TriggerStatus, Wall,
+    Reason, ReportedStages, Run, RunResult, Status, Summary, Target, TriggerClass, TriggerStatus,
+    Wall,
 };
 use crate::stages;
 
@@ -58,10 +59,31 @@ pub fn accepted(run: &mut Run, event: EventId, now: Now) -> Change {
     Change::Accepted
 }
 
+/// Nobody knows whether Harness acted on the webhook, for this reason: its execution is looked for.
+pub fn unconfirmed(run: &mut Run, doubt: Reason, target: Target) -> Change {
+    run.outcome = Outcome::Unconfirmed;
+    run.doubt = Some(doubt);
+    run.target = Some(target);
+    run.phase = Phase::Unconfirmed;
+    Change::Unconfirmed
+}
+
+/// The execution of a run of unknown fate was found. When Harness decided to start it is not known.
+pub fn adopted(run: &mut Run, execution: ExecutionId, now: Now) -> Change {
+    run.execution = Some(execution);
+    run.outcome = Outcome::Started;
+    run.doubt = None;
+    run.message = None;
+    run.phase = Phase::Executing;
+    run.state_since = now.wall;
+    Change::Started
+}
+
 /// The trigger failed; the run is over and no execution was ever known.
 pub fn trigger_failed(run: &mut Run, outcome: Outcome, reason: Reason, now: Now) -> Change {
     run.outcome = outcome;
     run.reason = Some(reason);
+    run.doubt = None;
     run.phase = Phase::Ended;
     run.ended = Some(now.wall);
     Change::TriggerFailed
@@ -229,10 +251,14 @@ fn believable(time: Option<Wall>, sight: &Sight) -> Option<Wall> {
     time.filter(|time| (EARLIEST..=latest).contains(&time.0))
 }
 
-/// A time of Harness' clock as our clock shows it.
 fn by_our_clock(time: Wall, sight: &Sight) -> Wall {
-    let skew = sight.skew.filter(|skew| skew.abs() > SKEW_IGNORED && skew.abs() <= DAY);
-    Wall(time.0.saturating_sub(skew.unwrap_or(0)))
+    Wall(time.0.saturating_sub(correction(sight.skew)))
+}
+
+/// By how many milliseconds Harness' times are to be corrected, where its clock is so far ahead.
+#[must_use]
+pub fn correction(skew: Option<i64>) -> i64 {
+    skew.filter(|skew| skew.abs() > SKEW_IGNORED && skew.abs() <= DAY).unwrap_or(0)
 }
 
 /// From being accepted to the start. Clocks differ by a little, so a small negative time is none.

@@ -1,11 +1,14 @@
 //! Reading a past life back.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rusqlite::Row;
+use rusqlite::{Params, Row};
 
 use crate::model::{
-    AccountName, Durations, Mark, PipelineName, Restored, Run, RunResult, StoredPipeline, Wall,
+    AccountName, Durations, Mark, Phase, PipelineName, Restored, Run, RunId, RunResult,
+    StoredPipeline, Wall,
 };
 use crate::totals::{Key, Owner, Total};
 
@@ -16,9 +19,12 @@ pub(super) const OF_PIPELINE: &str = "pipeline";
 /// `owner_kind` of an account's totals.
 pub(super) const OF_ACCOUNT: &str = "account";
 
+/// How much longer ago a run may have ended than one of unknown fate was begun.
+const MARGIN: Duration = Duration::from_hours(1);
+
 impl Store {
     /// Everything that is needed to go on where the last process ended: every pipeline, every
-    /// total that this version knows, every active run and those that the gauges speak of. Each
+    /// total that this version knows, every active run and those that [`Restored`] names. Each
     /// run is there once, in no particular order.
     ///
     /// # Errors
@@ -55,8 +61,22 @@ impl Store {
             .collect()
     }
 
+    /// Where a run is of unknown fate, those that ended since it was begun are there too: what they
+    /// have had is not its own.
     fn runs(&self) -> Result<Vec<Arc<Run>>, Error> {
-        let rows = self.rows(&self.sql.runs, |row| {
+        let mut runs = self.read_runs(&self.sql.runs, [])?;
+        let unknown = |run: &&Arc<Run>| matches!(run.phase, Phase::Sending | Phase::Unconfirmed);
+        if let Some(since) = runs.iter().filter(unknown).map(|run| run.begun).min() {
+            // Clocks may have been set by a little meanwhile.
+            let ended = self.read_runs(&self.sql.ended_since, [since.before(MARGIN).0])?;
+            let known: HashSet<RunId> = runs.iter().map(|run| run.id.clone()).collect();
+            runs.extend(ended.into_iter().filter(|run| !known.contains(&run.id)));
+        }
+        Ok(runs)
+    }
+
+    fn read_runs(&self, sql: &str, parameters: impl Params) -> Result<Vec<Arc<Run>>, Error> {
+        let rows = self.rows_of(sql, parameters, |row| {
             let run: Result<Run, _> = serde_json::from_str(row.get_ref(1)?.as_str()?);
             let id: String = if run.is_err() { row.get(0)? } else { String::new() };
             Ok((id, run))
@@ -107,10 +127,19 @@ impl Store {
         sql: &str,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Error> {
+        self.rows_of(sql, [], read)
+    }
+
+    fn rows_of<T>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
         let rows = self
             .connection
             .prepare(sql)
-            .and_then(|mut statement| statement.query_map([], read)?.collect());
+            .and_then(|mut statement| statement.query_map(parameters, read)?.collect());
         rows.map_err(|source| self.database(source))
     }
 

@@ -67,6 +67,8 @@ const PIPELINES: &str = "
 
 const TOTALS: &str = "select owner_kind, owner, family, label, value from totals";
 
+const ENDED_SINCE: &str = "select id, body from runs where ended >= $1";
+
 /// The runs that the gauges of the pipeline `p.pipeline` speak of, and the last attempt at its newest
 /// due time. They are loaded at a start and
 /// never pruned.
@@ -103,6 +105,8 @@ pub(super) struct Sql {
     pub(super) pipelines: String,
     pub(super) totals: String,
     pub(super) runs: String,
+    /// Parameter: what ended before is left out.
+    pub(super) ended_since: String,
     pub(super) durations: String,
 }
 
@@ -123,6 +127,7 @@ impl Sql {
             pipelines: numbered(PIPELINES),
             totals: numbered(TOTALS),
             runs: numbered(&runs()),
+            ended_since: numbered(ENDED_SINCE),
             durations: numbered(&durations()),
         }
     }

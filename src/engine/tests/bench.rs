@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Account, Config, Pipeline};
-use crate::engine::{Effect, Engine, Input, ReadEvent, ReadExecutions, Reply, SendTrigger};
+use crate::engine::{
+    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
+    SendTrigger,
+};
 use crate::model::{
-    AccountName, Answered, Change, Durations, EventAnswer, EventDetails, EventId, ExecutionId,
-    ExecutionsAnswer, Fact, Key, MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason,
-    Restored, Run, RunId, RunResult, SlotResult, StoredPipeline, Summary, TriggerAnswer, Wall,
+    AccountName, Answered, Change, Durations, EventAnswer, EventDetails, EventId, ExecutionAnswer,
+    ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, Key, ListedExecution, MissedReason, Mono,
+    Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult, SlotResult,
+    StoredPipeline, Summary, TriggerAnswer, Wall,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -64,6 +68,12 @@ pub(super) struct Bench {
     pub(super) sent: Vec<SendTrigger>,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
+    /// Executions being read.
+    pub(super) execution_reads: Vec<ReadExecution>,
+    /// Executions being looked through.
+    pub(super) searches: Vec<SearchExecutions>,
+    /// How far Harness' clock is ahead, in milliseconds, by its answers to looks for executions.
+    pub(super) skew: Option<i64>,
     /// Executions being listed.
     pub(super) lists: Vec<ReadExecutions>,
     /// How often it was found that executions are listed in another way.
@@ -114,6 +124,9 @@ impl Bench {
             settled: Vec::new(),
             sent: Vec::new(),
             reads: Vec::new(),
+            execution_reads: Vec::new(),
+            searches: Vec::new(),
+            skew: None,
             lists: Vec::new(),
             listed_otherwise: 0,
             durations: Vec::new(),
@@ -137,6 +150,8 @@ impl Bench {
     pub(super) fn restart_after(&mut self, down: Duration) {
         self.sent.clear();
         self.reads.clear();
+        self.execution_reads.clear();
+        self.searches.clear();
         self.lists.clear();
         self.missed.clear();
         self.move_to(self.now.mono.after(down));
@@ -183,6 +198,8 @@ impl Bench {
                 Effect::Fact(fact) => facts.push(fact),
                 Effect::SendTrigger(send) => sends.push(send),
                 Effect::ReadEvent(read) => self.reads.push(read),
+                Effect::ReadExecution(read) => self.execution_reads.push(read),
+                Effect::SearchExecutions(search) => self.searches.push(search),
                 Effect::ReadExecutions(read) => self.lists.push(read),
                 Effect::ListedOtherwise { .. } => self.listed_otherwise += 1,
                 Effect::Reply { reply, .. } => self.replies.push(reply),
@@ -339,9 +356,22 @@ impl Bench {
         self.handle(Input::EventRead { run: read.run, answered });
     }
 
+    /// The oldest look for an execution is answered.
+    pub(super) fn search_is_answered(&mut self, answer: ExecutionsAnswer) {
+        let search = self.searches.remove(0);
+        self.looks += 1;
+        let answered = self.listed(answer);
+        self.handle(Input::Searched { run: search.run, answered });
+    }
+
     /// The oldest list is answered.
     pub(super) fn list_is(&mut self, answer: ExecutionsAnswer) {
         let read = self.lists.remove(0);
+        let answered = self.listed(answer);
+        self.handle(Input::ExecutionsRead { project: read.project, answered });
+    }
+
+    fn listed(&self, answer: ExecutionsAnswer) -> Answered<ExecutionsAnswer> {
         let code = match &answer {
             ExecutionsAnswer::Page(_) | ExecutionsAnswer::TooLarge => 200,
             ExecutionsAnswer::Refused(refusal) => refusal.status,
@@ -349,8 +379,43 @@ impl Bench {
             ExecutionsAnswer::Failed { .. } => 500,
         };
         let took = Some(Duration::ZERO);
-        let answered = Answered { answer, code: Some(code), skew: None, took };
-        self.handle(Input::ExecutionsRead { project: read.project, answered });
+        Answered { answer, code: Some(code), skew: self.skew, took }
+    }
+
+    /// Lets time pass, each look for an execution finding these.
+    pub(super) fn pass_finding(&mut self, time: Duration, found: &[ListedExecution]) {
+        let until = self.now.mono.after(time);
+        loop {
+            while !self.searches.is_empty() {
+                let page = ExecutionsPage { executions: found.to_vec(), last: true, total: None };
+                self.search_is_answered(ExecutionsAnswer::Page(Box::new(page)));
+            }
+            if self.now.mono >= until {
+                return;
+            }
+            let wake = self.engine.wake_at(self.now).filter(|at| *at <= until);
+            self.move_to(wake.unwrap_or(until));
+            self.turn(Vec::new());
+        }
+    }
+
+    /// The oldest look at an execution is answered.
+    pub(super) fn execution_is(&mut self, answer: ExecutionAnswer) {
+        let read = self.execution_reads.remove(0);
+        let code = match &answer {
+            ExecutionAnswer::Summary(_) => 200,
+            ExecutionAnswer::Missing => 404,
+            ExecutionAnswer::Throttled { .. } => 429,
+            ExecutionAnswer::Failed { .. } => 500,
+        };
+        let answered =
+            Answered { answer, code: Some(code), skew: None, took: Some(Duration::ZERO) };
+        self.handle(Input::ExecutionRead { run: read.run, answered });
+    }
+
+    /// Now, by the wall clock.
+    pub(super) fn wall(&self) -> Wall {
+        self.now.wall
     }
 
     pub(super) fn ask(&mut self, pipeline: &str) -> Reply {

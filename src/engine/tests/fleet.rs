@@ -207,7 +207,7 @@ impl<'a> Fleet<'a> {
             ListedExecution { summary, ..together::listed(id, "") }
         };
         let executions = ids.iter().map(listed).collect();
-        ExecutionsAnswer::Page(ExecutionsPage { executions, last: true, total: None })
+        ExecutionsAnswer::Page(Box::new(ExecutionsPage { executions, last: true, total: None }))
     }
 
     /// How late each end was seen that was, of pipelines in these projects, in order.

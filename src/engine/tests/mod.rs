@@ -1,5 +1,6 @@
 //! Single behaviours, in steps. What must hold whatever happens is the simulation's to show.
 
+mod adoption;
 mod begin;
 mod bench;
 mod fleet;

@@ -60,7 +60,7 @@ pub(super) fn listed(id: &ExecutionId, status: &str) -> ListedExecution {
 
 fn page(ids: &[ExecutionId], status: &str) -> ExecutionsAnswer {
     let executions = ids.iter().map(|id| listed(id, status)).collect();
-    ExecutionsAnswer::Page(ExecutionsPage { executions, last: true, total: None })
+    ExecutionsAnswer::Page(Box::new(ExecutionsPage { executions, last: true, total: None }))
 }
 
 fn ids(read: &ReadExecutions) -> Vec<ExecutionId> {
@@ -136,7 +136,8 @@ fn what_is_missing_in_a_list_is_read_by_itself_from_then_on() {
 
 #[test]
 fn where_the_filter_is_refused_or_ignored_triggers_are_listed_and_else_each_run_is_read() {
-    let refused = || ExecutionsAnswer::Refused(Refusal { status: 400, ..Refusal::default() });
+    let refused =
+        || ExecutionsAnswer::Refused(Box::new(Refusal { status: 400, ..Refusal::default() }));
     let stranger = || page(&[ExecutionId::new("stranger").unwrap()], "Running");
     for first in [refused(), stranger()] {
         let mut bench = at_work::<5>();
@@ -157,7 +158,7 @@ fn where_the_filter_is_refused_or_ignored_triggers_are_listed_and_else_each_run_
         let all: Vec<_> = (0..5).map(|n| ExecutionId::new(&format!("x{n}")).unwrap()).collect();
         let part = |ids: &[ExecutionId], last| {
             let executions = ids.iter().map(|id| listed(id, "Success")).collect();
-            ExecutionsAnswer::Page(ExecutionsPage { executions, last, total: None })
+            ExecutionsAnswer::Page(Box::new(ExecutionsPage { executions, last, total: None }))
         };
         bench.list_is(part(&all[..2], false));
         bench.pass(secs(1));

@@ -17,11 +17,11 @@ pub(in crate::harness) fn executions(
     match (reply.status, &reply.body) {
         (429, _) => ExecutionsAnswer::Throttled { retry_after: reply.retry_after },
         (200, Body::Whole(body)) => match wire::executions(body, part, secrets) {
-            Ok(page) => ExecutionsAnswer::Page(page),
+            Ok(page) => ExecutionsAnswer::Page(Box::new(page)),
             Err(problem) => ExecutionsAnswer::Failed { message: told(reply, &problem, secrets) },
         },
         (200, Body::TooLarge) => ExecutionsAnswer::TooLarge,
-        (400..500, _) => ExecutionsAnswer::Refused(refusal(reply, secrets)),
+        (400..500, _) => ExecutionsAnswer::Refused(Box::new(refusal(reply, secrets))),
         _ => ExecutionsAnswer::Failed { message: failure(reply, secrets) },
     }
 }

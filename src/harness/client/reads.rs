@@ -12,7 +12,7 @@ use crate::harness::secret::Secrets;
 use crate::harness::wire::Part;
 use crate::model::{
     Answered, DetailsVersion, EventAnswer, EventId, ExecutionAnswer, ExecutionFilter, ExecutionId,
-    ExecutionsAnswer, ExecutionsQuery, LookupAnswer,
+    ExecutionsAnswer, ExecutionsQuery, LookupAnswer, Target,
 };
 
 impl Client {
@@ -36,14 +36,14 @@ impl Client {
         self.inner.ask(request, means, failed).await
     }
 
-    /// Reads how an execution of a pipeline's project stands. Needs a key.
+    /// Reads how an execution of the target's project stands. Needs a key.
     pub async fn read_execution(
         &self,
-        pipeline: &Pipeline,
+        target: &Target,
         execution: &ExecutionId,
     ) -> Answered<ExecutionAnswer> {
         let path = ["pipelines", "execution", "v2", execution.as_str()];
-        let url = self.inner.project_url(&path, (&pipeline.org, &pipeline.project));
+        let url = self.inner.project_url(&path, (&target.org, &target.project));
         let request = Request::new(Method::GET, url);
         let failed = |message| ExecutionAnswer::Failed { message };
         self.inner.ask(request, classify::execution, failed).await

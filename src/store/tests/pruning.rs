@@ -44,9 +44,22 @@ fn the_active_and_those_spoken_of_are_loaded_each_once() {
     // 1 ended last, 2 was resolved last, 4 has the newest execution, 6 is the newest.
     assert_eq!(loaded_minutes(&store), [1, 2, 4, 6]);
     // Active ones, however old; and another pipeline's newest is everything at once.
-    commit(&mut store, [begun("nightly", -9), started("nightly", -8)]);
+    let accepted = Run { phase: Phase::Accepted, ..begun("nightly", -9) };
+    commit(&mut store, [accepted, started("nightly", -8)]);
     commit(&mut store, [finished("hourly", 7, RunResult::Success)]);
     assert_eq!(loaded_minutes(&store), [-9, -8, 1, 2, 4, 6, 7]);
+}
+
+#[test]
+fn with_one_of_unknown_fate_those_that_ended_since_are_loaded_each_once() {
+    for phase in [Phase::Sending, Phase::Unconfirmed] {
+        let folder = folder();
+        let mut store = open(&folder);
+        commit(&mut store, history());
+        // Those that ended an hour before it was begun, and later: clocks may have been set.
+        commit(&mut store, [Run { phase, ..begun("hourly", 64) }]);
+        assert_eq!(loaded_minutes(&store), [1, 2, 3, 4, 5, 6, 64], "{phase:?}");
+    }
 }
 
 #[test]
@@ -69,7 +82,7 @@ fn old_runs_go_but_for_what_is_loaded() {
     let folder = folder();
     let mut store = open(&folder);
     commit(&mut store, history());
-    commit(&mut store, [begun("nightly", -9)]);
+    commit(&mut store, [Run { phase: Phase::Accepted, ..begun("nightly", -9) }]);
     let before = loaded(&store);
     assert_eq!(store.prune(at(60), DAY).unwrap(), 0);
     assert_eq!(count(&store, "runs"), 8);
@@ -169,7 +182,8 @@ fn the_indexes_are_used() {
     let folder = folder();
     let store = open(&folder);
     let sql = &store.sql;
-    for text in [&sql.runs, &sql.durations, &sql.delete_old, &sql.delete_surplus] {
+    let texts = [&sql.runs, &sql.ended_since, &sql.durations, &sql.delete_old, &sql.delete_surplus];
+    for text in texts {
         let plan = format!("explain query plan {text}");
         let mut statement = store.connection.prepare(&plan).unwrap();
         let parameters = vec![rusqlite::types::Null; statement.parameter_count()];

@@ -12,12 +12,17 @@ use super::server::{Play, Received, Server, Then, closed_port};
 use super::*;
 use harness_exporter::model::{
     ExecutionAnswer, ExecutionFilter, ExecutionId, ExecutionsAnswer, ExecutionsPage,
-    ExecutionsQuery, FoundTrigger, ListedExecution, LookupAnswer, Wall,
+    ExecutionsQuery, FoundTrigger, ListedExecution, LookupAnswer, Target, Wall,
 };
 use harness_exporter::simulator::{Answer, Endpoint, Fault, FilterSupport, Simulator, World};
 
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const POOR_KEY: &str = "the-key-without-rights";
+
+fn target() -> Target {
+    let Pipeline { org, project, pipeline, trigger, .. } = pipeline();
+    Target { org, project, pipeline, trigger }
+}
 
 fn query(filter: ExecutionFilter) -> ExecutionsQuery {
     let (org, project) = ("default".to_owned(), "shop front".to_owned());
@@ -35,7 +40,7 @@ fn of_trigger(trigger: &str) -> ExecutionFilter {
 
 async fn page(client: &Client, query: &ExecutionsQuery) -> ExecutionsPage {
     match client.list_executions(query).await.answer {
-        ExecutionsAnswer::Page(page) => page,
+        ExecutionsAnswer::Page(page) => *page,
         other => panic!("{other:?}"),
     }
 }
@@ -87,7 +92,7 @@ async fn each_call_asks_for_what_it_is_to_bring() {
     }
 
     let request = asked(ResponseTemplate::new(500), async |client| {
-        client.read_execution(&pipeline(), &ExecutionId::new("x-1_A").unwrap()).await;
+        client.read_execution(&target(), &ExecutionId::new("x-1_A").unwrap()).await;
     })
     .await;
     assert_eq!(request.method, Method::GET);
@@ -170,7 +175,7 @@ async fn a_list_tells_who_started_what() {
     let alone = page(&client, &query(of_trigger("by_exporter"))).await;
     let [found] = alone.executions.as_slice() else { panic!("{alone:?}") };
     let ExecutionAnswer::Summary(summary) =
-        client.read_execution(&pipeline(), &found.id).await.answer
+        client.read_execution(&target(), &found.id).await.answer
     else {
         panic!("no summary")
     };
@@ -230,7 +235,7 @@ async fn what_is_not_there_and_what_is_not_allowed_are_told_apart() {
     let (simulator, client) = harness(world());
     let execution = ExecutionId::new("unheard-of").unwrap();
     let pipeline = pipeline();
-    let missing = client.read_execution(&pipeline, &execution).await;
+    let missing = client.read_execution(&target(), &execution).await;
     assert_eq!((missing.answer, missing.code), (ExecutionAnswer::Missing, Some(404)));
     let mut other = pipeline.clone();
     other.trigger = "unheard_of".to_owned();
@@ -245,7 +250,7 @@ async fn what_is_not_there_and_what_is_not_allowed_are_told_apart() {
         panic!("it was listed")
     };
     assert_eq!((refusal.status, refusal.code.as_str()), (403, "NG_ACCESS_DENIED"));
-    let answered = poor.read_execution(&pipeline, &execution).await;
+    let answered = poor.read_execution(&target(), &execution).await;
     assert!(matches!(answered.answer, ExecutionAnswer::Failed { .. }), "{answered:?}");
     assert_eq!(answered.code, Some(403));
     let LookupAnswer::Refused(refusal) = poor.look_up(&pipeline).await.answer else {
@@ -313,7 +318,7 @@ async fn faults_01_and_19_to_23_are_failures_of_a_call_that_is_made_once() {
         let client = client(&server.url);
         let listed = client.list_executions(&everything).await.answer;
         assert!(matches!(listed, ExecutionsAnswer::Failed { .. }), "{listed:?}");
-        let one = client.read_execution(&pipeline(), &execution).await.answer;
+        let one = client.read_execution(&target(), &execution).await.answer;
         assert!(matches!(one, ExecutionAnswer::Failed { .. }), "{one:?}");
         let trigger = client.look_up(&pipeline()).await.answer;
         assert!(matches!(trigger, LookupAnswer::Failed { .. }), "{trigger:?}");

@@ -133,6 +133,8 @@ async fn an_unknown_fate_is_status_4_and_sent_once() {
         world.faults.next(Endpoint::Trigger, 1, Fault::After(answer));
         let harness = serve(world);
         let desk = Desk::new(&harness.url(), &["checkout"], "");
+        let config = desk.read("config.yaml").replace("api_key_file: key, ", "");
+        desk.write("config.yaml", &config);
         let said = desk.run(&["run", "our-checkout"]).await;
         assert_eq!(said.status, 4, "{said:?}");
         assert!(said.out.starts_with("our-checkout: trigger unconfirmed, "), "{}", said.out);
@@ -141,6 +143,20 @@ async fn an_unknown_fate_is_status_4_and_sent_once() {
         assert!(said.err.ends_with(error), "{}", said.err);
         assert_eq!(webhooks(&harness), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_key_a_webhook_of_unknown_fate_is_looked_for_and_followed() {
+    let mut world = world(FAST);
+    pipeline(&mut world, "checkout");
+    world.faults.next(Endpoint::Trigger, 1, Fault::After(Answer::status(502)));
+    let harness = serve(world);
+    let desk = Desk::new(&harness.url(), &["checkout"], "");
+    let said = desk.run(&["run", "our-checkout"]).await;
+    assert_eq!(said.status, 0, "{said:?}");
+    let news = "our-checkout: it may have been taken, looking for its execution: HTTP 502";
+    assert!(said.err.contains(news), "{}", said.err);
+    assert_eq!(webhooks(&harness), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -330,5 +346,5 @@ async fn told_to_end_it_waits_for_the_answer_to_its_webhook() {
     signal(child.id(), "-INT");
     let said = ended(child).await;
     assert_eq!(said.status, 4, "{said:?}");
-    assert!(said.out.starts_with("our-checkout: trigger unconfirmed, "), "{}", said.out);
+    assert!(said.out.starts_with("our-checkout: unconfirmed, "), "{}", said.out);
 }

@@ -72,7 +72,20 @@ pub(super) fn check(store: &Path, received: &[Received]) {
             assert_eq!(other, None, "an event of several runs: {run:?}");
         }
     }
-    let owner = |webhook: &Received| knows.get(webhook.event.as_deref()?).copied();
+    // One that was found by looking for it has an execution and no event.
+    let mut found: HashMap<&str, usize> = HashMap::new();
+    for (index, run) in runs.iter().enumerate() {
+        if let (None, Some(execution)) = (&run.event, &run.execution) {
+            let other = found.insert(execution.as_str(), index);
+            assert_eq!(other, None, "an execution of several runs: {run:?}");
+        }
+    }
+    let owner = |webhook: &Received| {
+        let by_event = knows.get(webhook.event.as_deref()?).copied();
+        let by_execution = webhook.execution.as_deref().and_then(|id| found.get(id)).copied();
+        assert!(by_event.is_none() || by_execution.is_none(), "of two runs: {webhook:?}");
+        by_event.or(by_execution)
+    };
     let mut webhooks: BTreeMap<usize, Vec<&Received>> = BTreeMap::new();
     for webhook in received {
         if let Some(owner) = owner(webhook) {

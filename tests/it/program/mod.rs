@@ -2,6 +2,7 @@
 //! Harness in this process. What it shows, what it did and what it remembers are compared at the
 //! end of every test.
 
+mod adoption;
 mod by_hand;
 mod due_times;
 mod exporter;

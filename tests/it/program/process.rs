@@ -22,7 +22,7 @@ async fn fault_26_killed_in_the_middle_of_three_runs() {
     pipeline(&mut world, "executing").queue(Duration::ZERO).will(Script::fail_at(1));
     world.faults.next(Endpoint::Trigger, 1, Fault::After(Answer::Never));
     let simulator = serve(world);
-    let setup = Setup::of(&simulator).account("timeout", "30s");
+    let setup = Setup::of(&simulator).account("timeout", "30s").without_key();
     let names = ["sending", "accepted", "executing"];
     let mut exporter = setup.start_with(names, "concurrency: forbid").await;
 
@@ -190,6 +190,7 @@ async fn a_run_that_was_asked_for_and_not_sent_is_sent_by_the_next_process() {
     world.faults.next(Endpoint::Trigger, 1, Fault::After(Answer::Never));
     let simulator = serve(world);
     let setup = Setup::of(&simulator).account("max_active_runs", "1").account("timeout", "30s");
+    let setup = setup.without_key();
     let mut exporter = setup.start_with(["first", "second"], "").await;
     exporter.trigger("first").await;
     exporter.trigger("second").await;

@@ -52,7 +52,8 @@ impl Plan {
 
     fn keys(&self, number: usize) -> String {
         let concurrency = if number.is_multiple_of(2) { "forbid" } else { "allow" };
-        format!("every: {}s, concurrency: {concurrency}", self.interval.as_secs())
+        let interval = self.interval.as_secs();
+        format!("every: {interval}s, concurrency: {concurrency}, unconfirmed_deadline: 5s")
     }
 
     fn world(&self) -> World {

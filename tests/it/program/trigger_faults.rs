@@ -13,21 +13,27 @@ use super::support::{ACCOUNT, Setup, calls, ended, failed, pipeline, serve, unti
 
 /// A Harness with one pipeline, `nightly`, and an exporter that starts it when asked.
 async fn one_pipeline() -> (Simulator, Exporter) {
-    let mut world = world(600.0);
-    pipeline(&mut world, "nightly");
-    let simulator = serve(world);
+    let simulator = nightly();
     let exporter = Setup::of(&simulator).pipeline("nightly", "").start().await;
     (simulator, exporter)
+}
+
+fn nightly() -> Simulator {
+    let mut world = world(600.0);
+    pipeline(&mut world, "nightly");
+    serve(world)
 }
 
 fn fail_next(simulator: &Simulator, fault: Fault) {
     simulator.world().faults.next(Endpoint::Trigger, 1, fault);
 }
 
-/// Nobody can know whether Harness acted: `unconfirmed` for this reason, and never sent again, not
-/// even by the next process.
+/// Without a key nobody can find out whether Harness acted: `unconfirmed` for this reason, and never
+/// sent again, not even by the next process.
 async fn unknown_fate(faults: impl IntoIterator<Item = Fault>, reason: &str) {
-    let (simulator, mut exporter) = one_pipeline().await;
+    let simulator = nightly();
+    let setup = Setup::of(&simulator).without_key();
+    let mut exporter = setup.pipeline("nightly", "").start().await;
     let mut sent = 0_u8;
     for fault in faults {
         fail_next(&simulator, fault.clone());
@@ -267,7 +273,8 @@ async fn told_to_end_it_waits_no_longer_than_a_call_may_take() {
     pipeline(&mut world, "hangs");
     pipeline(&mut world, "throttled");
     let simulator = serve(world);
-    let mut exporter = Setup::of(&simulator).start_with(["hangs", "throttled"], "").await;
+    let setup = Setup::of(&simulator).without_key();
+    let mut exporter = setup.start_with(["hangs", "throttled"], "").await;
     fail_next(&simulator, Fault::After(Answer::Never));
     exporter.trigger("hangs").await;
     until("the webhook", async || (!simulator.world().ledger.is_empty()).then_some(())).await;

@@ -50,6 +50,14 @@ pub(super) enum Bug {
     UnknownIsAnEnd,
     /// The order to stop is not passed on.
     IgnoreStop,
+    /// After a restart a run of unknown fate is given back as `Waiting`.
+    ResendUnconfirmed,
+    /// After a restart nothing is known of what ended runs have had.
+    ForgetClaims,
+    /// Of several executions that may be a run's the first is shown alone.
+    GuessAmongSeveral,
+    /// A run of unknown fate is not looked for as long as it should be.
+    GiveUpEarly,
     /// The order to pause or resume is not passed on.
     IgnorePause,
     /// The engine does not know of maintenance windows.
@@ -92,6 +100,10 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::MixUpEvents, "reads_only_known_events"),
     (Bug::UnknownIsAnEnd, "unknown_words_are_followed"),
     (Bug::IgnoreStop, "stopping_begins_nothing"),
+    (Bug::ResendUnconfirmed, "at_most_one_accepted_webhook_per_slot_and_attempt"),
+    (Bug::ForgetClaims, "never_one_for_two"),
+    (Bug::GuessAmongSeveral, "nothing_is_guessed"),
+    (Bug::GiveUpEarly, "looked_for_until_the_deadline"),
     (Bug::IgnorePause, "nothing_is_sent_while_left_alone"),
     (Bug::IgnoreMaintenance, "nothing_is_sent_while_left_alone"),
     (Bug::CatchUpByEdit, "nothing_fires_by_an_edit"),

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use harness_exporter::engine::{ReadEvent, ReadExecutions, SendTrigger};
+use harness_exporter::engine::{ReadEvent, SendTrigger};
 use harness_exporter::model::{
-    Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionFilter, ExecutionId,
-    ExecutionsAnswer, ExecutionsPage, ListedExecution, Reason, Refusal, RunId, RunResult, Status,
-    Summary, TriggerAnswer, TriggerClass, TriggerStatus, Wall, WebhookVersion,
+    AccountName, Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionId, Reason,
+    RunId, RunResult, Status, Summary, Target, TriggerAnswer, TriggerClass, TriggerStatus, Wall,
+    WebhookVersion,
 };
 
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
@@ -58,7 +58,7 @@ pub(super) struct Execution {
     pub(super) id: ExecutionId,
     /// Until when the details are null though it exists.
     null_until: u64,
-    start: u64,
+    pub(super) start: u64,
     open_word: &'static str,
     /// When it ended, as what, and until when it says so.
     ends: Vec<(u64, u64, &'static str)>,
@@ -74,18 +74,38 @@ impl Execution {
 
 #[derive(Clone, Debug)]
 pub(super) struct Event {
-    pub(super) run: RunId,
+    /// None where somebody else sent the webhook.
+    pub(super) run: Option<RunId>,
+    pub(super) account: AccountName,
+    pub(super) target: Target,
+    received: u64,
     /// Never, where there is none.
     resolved: Option<u64>,
     /// What it says until then.
     word: &'static str,
     pub(super) refused: Option<&'static str>,
-    execution: Execution,
+    pub(super) execution: Execution,
+}
+
+impl Event {
+    /// Whether there is an execution that shows at that time.
+    pub(super) fn shows_at(&self, at: u64) -> bool {
+        self.refused.is_none() && self.resolved.is_some_and(|resolved| resolved <= at)
+    }
+
+    /// When its execution starts.
+    pub(super) fn start(&self) -> u64 {
+        self.execution.start
+    }
+
+    pub(super) fn execution(&self) -> &Execution {
+        &self.execution
+    }
 }
 
 /// Troubles that last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+pub(super) enum Trouble {
     /// Nothing gets through.
     Away,
     /// Every call is answered 429.
@@ -96,27 +116,34 @@ enum Trouble {
 
 /// How it lists executions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lists {
+pub(super) enum Lists {
     /// By ids and by triggers.
     Well,
     /// By triggers; of ids it takes no notice.
     IgnoringIds,
-    /// It refuses to.
-    Never,
+    /// All of a pipeline's; the rest it refuses.
+    OnlyByPipeline,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what a version knows varies one by one")]
 #[derive(Debug)]
 pub(super) struct Harness {
     pub(super) events: HashMap<EventId, Event>,
     pub(super) receipts: BTreeMap<RunId, Vec<Receipt>>,
     troubles: Vec<(u64, u64, Trouble)>,
     /// How many of a thousand calls go wrong by themselves.
-    roughness: u64,
+    pub(super) roughness: u64,
     knows_v1_webhook: bool,
     knows_v2_webhook: bool,
     knows_v2_details: bool,
-    lists: Lists,
+    pub(super) lists: Lists,
+    /// Whether a list tells the event of an execution.
+    pub(super) tells_events: bool,
+    /// How long an event is remembered.
+    forgets_after: u64,
     skew: i64,
+    /// By how much the wall clock of the other side was set, in milliseconds.
+    pub(super) their_clock: i64,
     next: u64,
 }
 
@@ -138,7 +165,10 @@ impl Harness {
             knows_v1_webhook,
             knows_v2_webhook: !knows_v1_webhook || rng.per_mille(700),
             knows_v2_details: rng.per_mille(700),
-            lists: rng.pick(&[Lists::Well, Lists::Well, Lists::IgnoringIds, Lists::Never]),
+            lists: rng.pick(&[Lists::Well, Lists::Well, Lists::IgnoringIds, Lists::OnlyByPipeline]),
+            tells_events: rng.per_mille(700),
+            forgets_after: rng.pick(&[u64::MAX, u64::MAX, 10 * MINUTE]),
+            their_clock: 0,
             skew: rng.pick(&[0, 0, 1_500, -90_000, 3_600_000, 200_000_000]),
             next: 0,
         }
@@ -205,7 +235,8 @@ impl Harness {
         let message = String::new();
         let kind = rng.below(9);
         if (4..=6).contains(&kind) && rng.per_mille(600) {
-            self.accept(send, at, rng);
+            let event = self.accept(send, at, rng);
+            self.hurry(&event, at, rng);
         }
         let unknown = |reason| TriggerAnswer::Unknown { reason, message: String::new() };
         let refused = |reason| TriggerAnswer::Refused { reason, message: String::new() };
@@ -226,7 +257,32 @@ impl Harness {
         }
     }
 
+    /// What is of unknown fate starts soon: nobody could tell later whose it is.
+    fn hurry(&mut self, event: &EventId, at: u64, rng: &mut Rng) {
+        let Some(event) = self.events.get_mut(event) else { return };
+        let resolved = at + rng.below(10 * SECOND);
+        event.resolved = event.resolved.map(|_| resolved);
+        let start = resolved + rng.below(5 * SECOND);
+        let later = start.saturating_sub(event.execution.start);
+        event.execution.start = start;
+        for (from, until, _) in &mut event.execution.ends {
+            *from += later;
+            *until = until.saturating_add(later);
+        }
+    }
+
+    /// Takes a webhook, and now and then one of somebody else's for the same trigger.
     fn accept(&mut self, send: &SendTrigger, at: u64, rng: &mut Rng) -> EventId {
+        if rng.per_mille(300) {
+            let theirs = self.take(send, at + rng.below(MINUTE), rng);
+            if let Some(event) = self.events.get_mut(&theirs) {
+                event.run = None;
+            }
+        }
+        self.take(send, at, rng)
+    }
+
+    fn take(&mut self, send: &SendTrigger, at: u64, rng: &mut Rng) -> EventId {
         self.next += 1;
         let id = EventId::new(&format!("e{:05}", self.next)).unwrap();
         let delay = rng.pick(&[0, 0, SECOND, 10 * SECOND, 10 * SECOND, MINUTE, HOUR]);
@@ -254,7 +310,15 @@ impl Harness {
             odd_times: rng.per_mille(100),
         };
         let event = Event {
-            run: send.run.clone(),
+            run: Some(send.run.clone()),
+            account: send.pipeline.account.clone(),
+            target: Target {
+                org: send.pipeline.org.clone(),
+                project: send.pipeline.project.clone(),
+                pipeline: send.pipeline.pipeline.clone(),
+                trigger: send.pipeline.trigger.clone(),
+            },
+            received: at,
             resolved: rng.per_mille(950).then_some(resolved),
             word: rng.pick(&["QUEUED", "QUEUED", "QUEUED", "BRAND_NEW", "", "SUCCESS_SOON"]),
             refused: rng.per_mille(120).then(|| refusal(rng)),
@@ -300,73 +364,11 @@ impl Harness {
         (self.answered(answer, code, took), took)
     }
 
-    /// Answers a list. The answer, and how long it takes.
-    pub(super) fn list(
-        &mut self,
-        read: &ReadExecutions,
-        at: u64,
-        rng: &mut Rng,
-    ) -> (Answered<ExecutionsAnswer>, u64) {
-        let took = rng.between(1, 400);
-        let failed = ExecutionsAnswer::Failed { message: String::new() };
-        let (answer, code) = match self.trouble(at) {
-            Some(Trouble::Away) => (failed, None),
-            Some(Trouble::Broken) => (failed, Some(500)),
-            Some(Trouble::Throttling) => {
-                (ExecutionsAnswer::Throttled { retry_after: None }, Some(429))
-            }
-            None if self.lists == Lists::Never => (
-                ExecutionsAnswer::Refused(Refusal { status: 400, ..Refusal::default() }),
-                Some(400),
-            ),
-            None if rng.per_mille(self.roughness) => match rng.below(4) {
-                0 => (ExecutionsAnswer::TooLarge, Some(200)),
-                1 => (ExecutionsAnswer::Page(ExecutionsPage::default()), Some(200)),
-                _ => (failed, Some(500)),
-            },
-            None => (ExecutionsAnswer::Page(self.page(read, at)), Some(200)),
-        };
-        (self.answered(answer, code, took), took)
-    }
-
-    fn page(&self, read: &ReadExecutions, at: u64) -> ExecutionsPage {
-        let wanted = |execution: &Execution| match &read.query.filter {
-            ExecutionFilter::Ids(ids) => {
-                self.lists == Lists::IgnoringIds || ids.contains(&execution.id)
-            }
-            _ => true,
-        };
-        let known = |event: &&Event| {
-            event.refused.is_none() && event.resolved.is_some_and(|resolved| resolved <= at)
-        };
-        let mut found: Vec<&Execution> = self
-            .events
-            .values()
-            .filter(known)
-            .map(|event| &event.execution)
-            .filter(|execution| wanted(execution))
-            .collect();
-        found.sort_by_key(|execution| std::cmp::Reverse((execution.start, execution.id.clone())));
-        let size = read.query.size as usize;
-        let skipped = read.query.page as usize * size;
-        let listed = |execution: &&Execution| ListedExecution {
-            id: execution.id.clone(),
-            org: None,
-            project: None,
-            pipeline: String::new(),
-            trigger: None,
-            trigger_type: "WEBHOOK_CUSTOM".to_owned(),
-            event: None,
-            created: None,
-            summary: self.summary(execution, at),
-        };
-        let executions = found.iter().skip(skipped).take(size).map(listed).collect();
-        let last = skipped + size >= found.len();
-        ExecutionsPage { executions, last, total: Some(found.len() as u64) }
-    }
-
     fn look(&self, read: &ReadEvent, at: u64) -> EventAnswer {
         let Some(event) = self.events.get(&read.event) else { return EventAnswer::NoHistory };
+        if at.saturating_sub(event.received) > self.forgets_after {
+            return EventAnswer::NoHistory;
+        }
         let mut details = EventDetails { found: true, ..EventDetails::default() };
         if event.resolved.is_none_or(|resolved| at < resolved) {
             if read.version == DetailsVersion::V1 && event.word == "QUEUED" {
@@ -389,8 +391,8 @@ impl Harness {
         EventAnswer::Details(Box::new(details))
     }
 
-    fn summary(&self, execution: &Execution, at: u64) -> Summary {
-        let wall = |at: u64| Some(Wall(EPOCH + self.skew + i64::try_from(at).unwrap()));
+    pub(super) fn summary(&self, execution: &Execution, at: u64) -> Summary {
+        let wall = |at: u64| Some(self.wall(at));
         let ended =
             execution.ends.iter().rev().find(|(from, until, _)| (*from..*until).contains(&at));
         let (start, end) = (wall(execution.start), ended.and_then(|(from, _, _)| wall(*from)));
@@ -409,19 +411,40 @@ impl Harness {
         }
     }
 
-    fn trouble(&self, at: u64) -> Option<Trouble> {
+    pub(super) fn wall(&self, at: u64) -> Wall {
+        Wall(EPOCH + self.skew + i64::try_from(at).unwrap())
+    }
+
+    /// What an execution was started for.
+    pub(super) fn event_of(&self, execution: &ExecutionId) -> Option<&Event> {
+        self.events.values().find(|event| event.execution.id == *execution)
+    }
+
+    /// The executions that this trigger has started and that show at that time, with their event.
+    pub(super) fn executions_of<'a>(
+        &'a self,
+        account: &'a AccountName,
+        target: &'a Target,
+        at: u64,
+    ) -> impl Iterator<Item = (&'a EventId, &'a Event)> {
+        self.events.iter().filter(move |(_, event)| {
+            event.shows_at(at) && event.account == *account && event.target == *target
+        })
+    }
+
+    pub(super) fn trouble(&self, at: u64) -> Option<Trouble> {
         let lasts = |(from, until, _): &&(u64, u64, Trouble)| (*from..*until).contains(&at);
         self.troubles.iter().find(lasts).map(|(_, _, trouble)| *trouble)
     }
 
-    fn answered<T>(&self, answer: T, code: Option<u16>, took: u64) -> Answered<T> {
-        let skew = code.map(|_| self.skew);
+    pub(super) fn answered<T>(&self, answer: T, code: Option<u16>, took: u64) -> Answered<T> {
+        let skew = code.map(|_| self.skew - self.their_clock);
         Answered { answer, code, skew, took: Some(Duration::from_millis(took)) }
     }
 
     /// Whether `event` was given for `run`.
     pub(super) fn gave(&self, event: &EventId, run: &RunId) -> bool {
-        self.events.get(event).is_some_and(|known| known.run == *run)
+        self.events.get(event).is_some_and(|known| known.run.as_ref() == Some(run))
     }
 }
 

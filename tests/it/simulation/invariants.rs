@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Account, Concurrency, Pipeline};
 use harness_exporter::model::{
-    Origin, Outcome, Phase, PipelineName, Reason, Run, RunId, RunResult, Wall,
+    EventId, Origin, Outcome, Phase, PipelineName, Reason, Run, RunId, RunResult, Wall,
 };
 use harness_exporter::totals::{Key, Op};
 
-use super::harness::{Execution, Fate, Harness, Receipt};
+use super::harness::{EPOCH, Event, Execution, Fate, Harness, Receipt};
 use super::store::{Store, Tally};
 
 /// An invariant that did not hold.
@@ -229,7 +230,7 @@ fn accounted(run: &Run, receipts: &[Receipt], harness: &Harness) -> bool {
     let acted = receipts.iter().any(|r| matches!(r.fate, Fate::Accepted(_) | Fate::Perhaps));
     let event_is_its_own = run.event.as_ref().is_none_or(|event| {
         matches!(last, Some(Fate::Accepted(taken)) if taken == event)
-            && harness.events.get(event).is_some_and(|known| known.run == run.id)
+            && harness.gave(event, &run.id)
     });
     let story = match run.reason {
         Some(Reason::NotSent | Reason::Unreachable | Reason::RateLimited) => !acted,
@@ -239,19 +240,89 @@ fn accounted(run: &Run, receipts: &[Receipt], harness: &Harness) -> bool {
         Some(Reason::Rejected | Reason::Unauthorized | Reason::Forbidden) => {
             matches!(last, Some(Fate::Refused | Fate::NoPath))
         }
-        _ => run.event.is_some(),
+        // Without an event it was found by looking for it.
+        _ => run.event.is_some() || run.execution.is_some(),
     };
     event_is_its_own && story && (run.result.is_none() || tells_the_truth(run, harness))
 }
 
 /// A run's result is one that Harness has shown, or lost.
 fn tells_the_truth(run: &Run, harness: &Harness) -> bool {
-    let execution = run.event.as_ref().and_then(|event| harness.execution(event));
+    let found = || run.execution.as_ref().and_then(|id| harness.event_of(id)).map(Event::execution);
+    let execution = match &run.event {
+        Some(event) => harness.execution(event),
+        None => found(),
+    };
     let truth = |execution: &Execution| {
         run.execution.as_ref() == Some(&execution.id)
             && run.result.is_some_and(|result| execution.may_end_as(result))
     };
     run.outcome == Outcome::Started && execution.is_some_and(truth)
+}
+
+/// A run has one execution at most: what it once was stays.
+pub(super) fn never_two_for_one(before: Option<&Arc<Run>>, run: &Run) -> Held {
+    let had = before.and_then(|before| before.execution.as_ref());
+    let holds = had.is_none() || had == run.execution.as_ref();
+    hold("never_two_for_one", holds, || format!("{} had {had:?}: {:?}", run.id, run.execution))
+}
+
+/// No execution is that of two runs, neither by our records nor in truth.
+pub(super) fn never_one_for_two(run: &Run, store: &Store, harness: &Harness) -> Held {
+    let Some(execution) = &run.execution else { return Ok(()) };
+    let other = store
+        .runs
+        .values()
+        .find(|other| other.id != run.id && other.execution.as_ref() == Some(execution));
+    let owner = harness.event_of(execution).and_then(|event| event.run.as_ref());
+    let holds = other.is_none() && owner.is_none_or(|owner| *owner == run.id);
+    hold("never_one_for_two", holds, || {
+        format!("{execution} of {owner:?} is that of {} and {:?}", run.id, other.map(|run| &run.id))
+    })
+}
+
+/// Before its deadline a run of unknown fate is given an execution only if there is no other that
+/// could be its own and is known to be no other run's. `looked` is when it was looked for.
+pub(super) fn nothing_is_guessed(
+    run: &Run,
+    deadline: Duration,
+    looked: u64,
+    (store, harness): (&Store, &Harness),
+) -> Held {
+    let (Some(target), Some(sent)) = (&run.target, run.sent) else { return Ok(()) };
+    let sent = u64::try_from(sent.0 - EPOCH).unwrap_or(0);
+    // Clocks that differ by up to 2 s are taken as equal: what starts at an edge may be either.
+    let from = sent.saturating_sub(SURE);
+    let until = sent + u64::try_from(deadline.as_millis()).unwrap();
+    if looked >= until {
+        return Ok(());
+    }
+    let others = || store.runs.values().filter(|other| other.id != run.id);
+    let known = |id: &EventId, event: &Event| {
+        others().any(|other| {
+            other.event.as_ref() == Some(id)
+                || other.execution.as_ref() == Some(&event.execution().id)
+        })
+    };
+    let in_window = |event: &Event| (from..=until).contains(&event.start());
+    let candidates = harness
+        .executions_of(&run.account, target, looked)
+        .filter(|(id, event)| in_window(event) && !known(id, event))
+        .count();
+    hold("nothing_is_guessed", candidates <= 1, || {
+        format!("{} is given {:?}, one of {candidates}", run.id, run.execution)
+    })
+}
+
+/// By how much the edges of a window may be off.
+const SURE: u64 = 2_000;
+
+/// With a key, a run of unknown fate is given up only when it has been looked for long enough.
+pub(super) fn looked_for_until_the_deadline(run: &Run, deadline: Duration, now: Wall) -> Held {
+    let holds = run.sent.is_none_or(|sent| now.since(sent) >= deadline);
+    hold("looked_for_until_the_deadline", holds, || {
+        format!("{} of {:?} is given up at {now}", run.id, run.sent)
+    })
 }
 
 /// No more calls in any minute than the budget, and in any second a sixtieth of it and five.

@@ -9,6 +9,7 @@
 mod bugs;
 mod harness;
 mod invariants;
+mod listing;
 mod plan;
 mod process;
 mod rng;
@@ -24,7 +25,7 @@ use harness_exporter::model::{MissedReason, Outcome, Reason, RunResult};
 const SEEDS: u64 = 2_000;
 
 /// In how many of them a planted bug must be found.
-const SEEDS_FOR_A_BUG: u64 = 1_000;
+const SEEDS_FOR_A_BUG: u64 = 4_000;
 
 #[test]
 fn the_invariants_hold_in_every_history() {
@@ -75,6 +76,8 @@ fn everything_was_met(met: &BTreeSet<String>) {
         "retry dropped",
         "list",
     ];
+    expected.extend(places.map(str::to_owned));
+    let places = ["adopted", "given up", "followed by its execution"];
     expected.extend(places.map(str::to_owned));
     let missing: Vec<_> = expected.difference(met).collect();
     assert!(missing.is_empty(), "never met: {missing:?}");

@@ -81,7 +81,9 @@ impl Plan {
 
     /// The longest that a run may take to be over once it has been left alone.
     pub(super) fn patience(&self) -> u64 {
-        let deadlines = |p: &Pipeline| p.run_deadline + p.queue_deadline + p.start_deadline;
+        let deadlines = |p: &Pipeline| {
+            p.run_deadline + p.queue_deadline + p.start_deadline + p.unconfirmed_deadline
+        };
         let longest = self.pipelines.iter().map(deadlines).max().unwrap_or_default();
         u64::try_from(longest.as_millis()).unwrap() + 4 * HOUR
     }
@@ -166,6 +168,7 @@ fn pipeline(name: &str, account: &AccountName, base: u64, rng: &mut Rng) -> Pipe
         start_deadline: millis(rng, &[3 * SECOND, 30 * SECOND, 5 * MINUTE, 5 * MINUTE]),
         concurrency: rng.pick(&[Concurrency::Forbid, Concurrency::Allow]),
         queue_deadline: millis(rng, &[MINUTE, 10 * MINUTE, HOUR]),
+        unconfirmed_deadline: millis(rng, &[MINUTE, 5 * MINUTE, 15 * MINUTE]),
         run_deadline: millis(rng, &[5 * MINUTE, 30 * MINUTE, 2 * HOUR]),
         paused: rng.per_mille(60),
         retry: rng.per_mille(400).then(|| Retry {

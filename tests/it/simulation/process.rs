@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Concurrency, Config};
-use harness_exporter::engine::{Effect, Engine, Input, Reply, SendTrigger};
+use harness_exporter::engine::{
+    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
+    SendTrigger,
+};
 use harness_exporter::model::{
     AccountName, Fact, Now, Outcome, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
 };
@@ -25,6 +28,15 @@ pub(super) struct Turn {
     pub(super) facts: Vec<Fact>,
     pub(super) sends: Vec<SendTrigger>,
     pub(super) replies: Vec<(u64, Reply)>,
+}
+
+/// A call that changes nothing.
+#[derive(Debug)]
+pub(super) enum Read {
+    Event(ReadEvent),
+    Execution(ReadExecution),
+    Executions(ReadExecutions),
+    Search(SearchExecutions),
 }
 
 #[derive(Debug)]
@@ -137,6 +149,7 @@ impl World {
                     pipeline.queue_deadline = Duration::from_hours(876_000);
                     pipeline.run_deadline = Duration::from_hours(876_000);
                 }
+                Some(Bug::GiveUpEarly) => pipeline.unconfirmed_deadline /= 4,
                 Some(Bug::NoForbid) => pipeline.concurrency = Concurrency::Allow,
                 Some(Bug::IgnoreMaintenance) => pipeline.maintenance.clear(),
                 _ => {}
@@ -157,7 +170,16 @@ impl World {
                     *run = Arc::new(Run { phase: Phase::Waiting, ..Run::clone(run) });
                 }
             }
-            Some(Bug::ForgetRun) => drop(restored.runs.pop()),
+            Some(Bug::ResendUnconfirmed) => {
+                for run in restored.runs.iter_mut().filter(|run| run.phase == Phase::Unconfirmed) {
+                    *run = Arc::new(Run { phase: Phase::Waiting, ..Run::clone(run) });
+                }
+            }
+            Some(Bug::ForgetClaims) => restored.runs.retain(|run| run.is_active()),
+            Some(Bug::ForgetRun) => {
+                let open = restored.runs.iter().rposition(|run| run.is_active());
+                open.map(|open| restored.runs.remove(open));
+            }
             Some(Bug::ForgetOwed) => {
                 restored.pipelines.iter_mut().for_each(|row| row.mark.owed.clear());
             }
@@ -310,7 +332,11 @@ impl World {
                 let until = now + u64::try_from(wait.as_millis()).unwrap();
                 process.rests.insert(run.account.clone(), until);
             }
-        } else if let Input::EventRead { .. } | Input::ExecutionsRead { .. } = &input {
+        } else if let Input::EventRead { .. }
+        | Input::ExecutionRead { .. }
+        | Input::ExecutionsRead { .. }
+        | Input::Searched { .. } = &input
+        {
             process.calls -= 1;
         }
         let Some(input) = self.spoil(input) else { return Ok(()) };
@@ -366,7 +392,7 @@ impl World {
         let Some(process) = &mut self.process else { return Ok(()) };
         let mut turn = Turn::default();
         let mut maintenance = false;
-        let (mut reads, mut lists) = (Vec::new(), Vec::new());
+        let mut reads = Vec::new();
         let effects = process.engine.effects();
         for effect in effects {
             match effect {
@@ -387,8 +413,10 @@ impl World {
                     turn.sends.push(send);
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
-                Effect::ReadEvent(read) => reads.push(read),
-                Effect::ReadExecutions(read) => lists.push(read),
+                Effect::ReadEvent(read) => reads.push(Read::Event(read)),
+                Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
+                Effect::ReadExecutions(read) => reads.push(Read::Executions(read)),
+                Effect::SearchExecutions(search) => reads.push(Read::Search(search)),
                 Effect::ListedOtherwise { .. } => {}
             }
         }
@@ -399,13 +427,7 @@ impl World {
             if self.is_killed() {
                 return Ok(());
             }
-            self.read(read)?;
-        }
-        for list in lists {
-            if self.is_killed() {
-                return Ok(());
-            }
-            self.list(list)?;
+            self.ask_harness(read)?;
         }
         if self.is_killed() {
             return Ok(());

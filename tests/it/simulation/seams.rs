@@ -4,17 +4,18 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use harness_exporter::config::DEFAULT_UNCONFIRMED_DEADLINE;
 use harness_exporter::engine::{Input, ReadEvent, ReadExecutions, Reply, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Change, EventAnswer, EventId, ExecutionsAnswer, Fact, Origin, Run, RunId, Status,
-    TriggerAnswer, TriggerClass, TriggerStatus,
+    AccountName, Change, EventAnswer, EventId, ExecutionAnswer, ExecutionsAnswer, Fact, Origin,
+    Outcome, Phase, Run, RunId, Status, TriggerAnswer, TriggerClass, TriggerStatus,
 };
 use harness_exporter::totals;
 
 use super::bugs::Bug;
 use super::invariants::{self, Held};
 use super::plan::{MINUTE, SECOND};
-use super::process::Turn;
+use super::process::{Read, Turn};
 use super::store::pipeline_of;
 use super::world::{Event, World};
 
@@ -158,6 +159,7 @@ impl World {
                 invariants::counters_never_fall(entry.key, entry.op)?;
             }
             self.note_schedule(fact);
+            self.check_found(fact)?;
             self.store.apply(fact)?;
             if self.bug == Some(Bug::CountTwice) && self.rng.per_mille(100) {
                 self.store.count(fact);
@@ -176,6 +178,31 @@ impl World {
             let told = tally.scheduled + tally.missed + owed;
             let due = regime.count(row.mark.handled_until);
             invariants::schedule_balances(name.as_str(), due, told)?;
+        }
+        Ok(())
+    }
+
+    /// What holds of executions that are said to be a run's, and of runs that are given up.
+    fn check_found(&mut self, fact: &Fact) -> Held {
+        let Fact::Run { run, change, .. } = fact else { return Ok(()) };
+        invariants::never_one_for_two(run, &self.store, &self.harness)?;
+        let deadline = self
+            .pipeline(&run.pipeline)
+            .map_or(DEFAULT_UNCONFIRMED_DEADLINE, |pipeline| pipeline.unconfirmed_deadline);
+        let has_key = self.config.accounts.get(&run.account).is_some_and(|a| a.api_key.is_some());
+        if *change == Change::Started && run.event.is_none() {
+            self.note("adopted");
+            let looked = self.searched.get(&run.id).copied().unwrap_or(0);
+            if self.clocks_true {
+                let known = (&self.store, &self.harness);
+                invariants::nothing_is_guessed(run, deadline, looked, known)?;
+            }
+        }
+        if run.phase == Phase::Ended && run.outcome == Outcome::Unconfirmed && has_key {
+            self.note("given up");
+            if self.clocks_true {
+                invariants::looked_for_until_the_deadline(run, deadline, self.now().wall)?;
+            }
         }
         Ok(())
     }
@@ -296,20 +323,54 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn read(&mut self, mut read: ReadEvent) -> Held {
+    /// Makes a call that changes nothing.
+    pub(super) fn ask_harness(&mut self, read: Read) -> Held {
+        match read {
+            Read::Event(read) => self.read(read),
+            Read::Execution(read) => {
+                self.note("followed by its execution");
+                self.before_a_read(&read.account)?;
+                let (answered, took) = self.harness.read_execution(&read, self.at, &mut self.rng);
+                if let ExecutionAnswer::Summary(summary) = &answered.answer
+                    && Status::of(&summary.status) == Status::Unknown
+                {
+                    self.strange.insert(read.run.clone());
+                }
+                let (life, input) = (self.life, Input::ExecutionRead { run: read.run, answered });
+                self.after(took, Event::Input { life, input });
+                Ok(())
+            }
+            Read::Executions(read) => self.list(read),
+            Read::Search(search) => {
+                self.before_a_read(&search.account)?;
+                let (account, query) = (&search.account, &search.query);
+                let (answered, took) = self.harness.list(account, query, self.at, &mut self.rng);
+                self.searched.insert(search.run.clone(), self.at);
+                let (life, input) = (self.life, Input::Searched { run: search.run, answered });
+                self.after(took, Event::Input { life, input });
+                Ok(())
+            }
+        }
+    }
+
+    fn before_a_read(&mut self, account: &AccountName) -> Held {
+        let mono = self.mono();
+        if let Some(process) = &mut self.process {
+            process.calls += 1;
+            invariants::stopping_begins_nothing(process.stopping)?;
+            let rest = process.rests.get(account).copied().unwrap_or(0);
+            invariants::throttling_is_heeded(mono, rest)?;
+        }
+        self.count_call(account)
+    }
+
+    fn read(&mut self, mut read: ReadEvent) -> Held {
         if self.bug == Some(Bug::MixUpEvents) && self.rng.per_mille(20) {
             read.event = EventId::new("e00000").unwrap();
         }
         let known = self.harness.gave(&read.event, &read.run);
         invariants::reads_only_known_events(known, read.run.as_str())?;
-        let mono = self.mono();
-        if let Some(process) = &mut self.process {
-            process.calls += 1;
-            invariants::stopping_begins_nothing(process.stopping)?;
-            let rest = process.rests.get(&read.account).copied().unwrap_or(0);
-            invariants::throttling_is_heeded(mono, rest)?;
-        }
-        self.count_call(&read.account)?;
+        self.before_a_read(&read.account)?;
         let (answered, took) = self.harness.read(&read, self.at, &mut self.rng);
         if says_something_unknown(&answered.answer) {
             self.strange.insert(read.run.clone());
@@ -320,18 +381,11 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn list(&mut self, read: ReadExecutions) -> Held {
+    fn list(&mut self, read: ReadExecutions) -> Held {
         self.note("list");
-        let mono = self.mono();
         let account = &read.project.account;
-        if let Some(process) = &mut self.process {
-            process.calls += 1;
-            invariants::stopping_begins_nothing(process.stopping)?;
-            let rest = process.rests.get(account).copied().unwrap_or(0);
-            invariants::throttling_is_heeded(mono, rest)?;
-        }
-        self.count_call(account)?;
-        let (answered, took) = self.harness.list(&read, self.at, &mut self.rng);
+        self.before_a_read(account)?;
+        let (answered, took) = self.harness.list(account, &read.query, self.at, &mut self.rng);
         self.say(|_| format!("  LIST {:?}: {:?}", read.query, answered.answer));
         if let ExecutionsAnswer::Page(page) = &answered.answer {
             for listed in &page.executions {
@@ -365,6 +419,12 @@ impl World {
             (Some(Bug::IgnoreRetryAfter), Input::Triggered { answered, .. }) => {
                 if let TriggerAnswer::Throttled { retry_after } = &mut answered.answer {
                     *retry_after = None;
+                }
+            }
+            (Some(Bug::GuessAmongSeveral), Input::Searched { answered, .. }) => {
+                if let ExecutionsAnswer::Page(page) = &mut answered.answer {
+                    page.executions.truncate(1);
+                    page.last = true;
                 }
             }
             (Some(Bug::UnknownIsAnEnd), Input::EventRead { answered, .. }) => {

@@ -3,12 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use harness_exporter::model::{Change, Fact, Mark, PipelineName, Restored, Run, RunId, Wall};
+use harness_exporter::model::{
+    Change, Fact, Mark, Phase, PipelineName, Restored, Run, RunId, Wall,
+};
 use harness_exporter::model::{Origin, StoredPipeline};
 use harness_exporter::totals::{self, Entry, Key, Op, Owner, Total};
 
 use super::invariants::{self, Held};
+
+const HOUR: Duration = Duration::from_hours(1);
 
 /// The books of one pipeline, added up over their labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +51,10 @@ impl Store {
                         self.tally(&run.pipeline).active += 1;
                     }
                     Change::Settled => invariants::only_the_ended_is_settled(before, run)?,
-                    _ => invariants::nothing_follows_the_end(before, run)?,
+                    _ => {
+                        invariants::nothing_follows_the_end(before, run)?;
+                        invariants::never_two_for_one(before, run)?;
+                    }
                 }
                 if !run.is_active() && *change != Change::Settled {
                     self.tally(&run.pipeline).active -= 1;
@@ -107,13 +115,26 @@ impl Store {
                 *there = run;
             }
         }
-        let last = newest.into_values().filter(|run| !run.is_active()).cloned();
+        let last = newest.into_values().filter(|run| !run.is_active());
         Restored {
             pipelines: self.pipelines.values().cloned().collect(),
-            runs: self.runs.values().filter(|run| run.is_active()).cloned().chain(last).collect(),
+            runs: {
+                let mut runs: BTreeMap<&RunId, &Arc<Run>> =
+                    self.runs.iter().filter(|(_, run)| self.is_restored(run)).collect();
+                runs.extend(last.map(|run| (&run.id, run)));
+                runs.into_values().cloned().collect()
+            },
             totals: self.totals.iter().map(total).collect(),
             ..Restored::default()
         }
+    }
+
+    /// Those that are active, and where one of them is of unknown fate, those that ended since.
+    fn is_restored(&self, run: &Run) -> bool {
+        let unknown =
+            self.active().filter(|run| matches!(run.phase, Phase::Sending | Phase::Unconfirmed));
+        let since = unknown.map(|run| run.begun).min();
+        run.is_active() || since.is_some_and(|since| run.ended >= Some(since.before(HOUR)))
     }
 
     pub(super) fn active(&self) -> impl Iterator<Item = &Arc<Run>> {

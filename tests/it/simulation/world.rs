@@ -84,6 +84,10 @@ pub(super) struct World {
     /// Runs that are not given back any more, because that is the bug.
     pub(super) forgotten: BTreeSet<RunId>,
     pub(super) met: Met,
+    /// When the executions were last looked through for each run.
+    pub(super) searched: BTreeMap<RunId, u64>,
+    /// Whether the clocks have always told the time.
+    pub(super) clocks_true: bool,
     pub(super) resting: bool,
     /// Milliseconds since the beginning.
     pub(super) at: u64,
@@ -130,6 +134,8 @@ impl World {
             strange: BTreeSet::new(),
             forgotten: BTreeSet::new(),
             met: Met::new(),
+            searched: BTreeMap::new(),
+            clocks_true: true,
             resting: false,
             at: 0,
             life: 0,
@@ -244,6 +250,8 @@ impl World {
                 self.note("step");
                 self.say(|_| format!("the wall clock is set by {by} ms"));
                 self.wall_offset += by;
+                self.harness.their_clock += by;
+                self.clocks_true = false;
                 let notices = self.rng.below(30 * SECOND);
                 self.after(notices, Event::Wake { life: self.life });
                 Ok(())
@@ -253,6 +261,7 @@ impl World {
                 self.say(|_| format!("asleep for {lasts} ms"));
                 self.at += lasts;
                 self.suspended += lasts;
+                self.clocks_true = false;
                 Ok(())
             }
             Event::Stop if self.process.is_some() => self.stop(),
