@@ -93,6 +93,9 @@ impl World {
             self.note("restart");
         }
         self.say(|world| format!("starts with {} pipelines", world.config.pipelines.len()));
+        for run in self.store.active().filter(|run| run.phase == Phase::Sending) {
+            self.harness.hurry_run(&run.id, &mut self.rng);
+        }
         for ((owner, key), shown) in &self.shown {
             let saved = self.store.totals.get(&(owner.clone(), *key)).copied().unwrap_or(0);
             invariants::counters_outlive_the_process(*key, *shown, saved)?;
@@ -100,7 +103,9 @@ impl World {
         let now = self.now();
         for (name, regime) in &mut self.regimes {
             let mark = self.store.pipelines.get(name).map(|row| row.mark.handled_until);
-            regime.seen = mark.unwrap_or_default().max(regime.start);
+            let delay = regime.timetable.as_ref().map_or(Duration::ZERO, Timetable::delay);
+            // What is handled has fired.
+            regime.seen = mark.unwrap_or_default().after(delay).max(regime.start);
         }
         if self.bug == Some(Bug::ForgetRemoved) {
             let removed = |run: &&Arc<Run>| self.pipeline(&run.pipeline).is_none();
