@@ -31,6 +31,12 @@ pub(super) fn tell(fact: &Fact) {
             let detail = message.as_deref();
             warn!(%pipeline, detail, "the trigger can't be used: look at it in Harness");
         }
+        Fact::Buckets(bounds) => {
+            info!(
+                buckets = bounds.len(),
+                "durations are counted in other buckets: their histograms begin anew"
+            );
+        }
         Fact::Waiting(_) => {}
     }
 }

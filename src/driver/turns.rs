@@ -119,6 +119,8 @@ impl Turn {
 #[derive(PartialEq, Eq, Hash)]
 enum Kind {
     Missed(PipelineName, MissedReason),
+    /// The last forgets what was counted after an earlier one.
+    Buckets,
     Waiting,
     Next(PipelineName),
     Maintenance(PipelineName),
@@ -129,6 +131,7 @@ impl Kind {
     fn of(fact: &Fact) -> Option<Self> {
         match fact {
             Fact::Missed { pipeline, reason, .. } => Some(Self::Missed(pipeline.clone(), *reason)),
+            Fact::Buckets(_) => Some(Self::Buckets),
             Fact::Waiting(_) => Some(Self::Waiting),
             Fact::Next { pipeline, .. } => Some(Self::Next(pipeline.clone())),
             Fact::Maintenance { pipeline, .. } => Some(Self::Maintenance(pipeline.clone())),

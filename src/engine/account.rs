@@ -123,6 +123,8 @@ pub(super) struct AccountState {
     /// Pipelines whose triggers are to be looked up though nothing waits for it, and when.
     pub(super) checks: BTreeSet<(Mono, PipelineName)>,
     reads: BTreeSet<Look>,
+    /// Before when no further look is due because of a hint.
+    hints_until: Mono,
     /// Runs that have been sent and are not over.
     pub(super) sent: HashSet<RunId>,
     /// When webhooks were sent within the last minute.
@@ -152,6 +154,7 @@ impl AccountState {
             lookups: BTreeSet::new(),
             checks: BTreeSet::new(),
             reads: BTreeSet::new(),
+            hints_until: Mono::default(),
             sent: HashSet::new(),
             sent_recently: VecDeque::new(),
             under_way: 0,
@@ -221,6 +224,14 @@ impl AccountState {
     /// A look at several runs of a project is due since then, after a gap.
     pub(super) fn want_list(&mut self, project: Arc<Project>, since: Mono, gap: Duration) {
         self.reads.insert(Look { by: since.after(gap), since, at: Sighted::Project(project) });
+    }
+
+    /// When a look is due that is asked for at `at` because of a hint: such looks take half of the
+    /// calls at most, whatever somebody notifies us of.
+    pub(super) fn hint_at(&mut self, at: Mono) -> Mono {
+        let due = self.hints_until.max(at);
+        self.hints_until = due.after(self.limiter.interval() * 2);
+        due
     }
 
     /// Whether executions can be listed.
@@ -321,6 +332,11 @@ impl AccountState {
             }
             Some(_) => self.failures = 0,
         }
+    }
+
+    /// How many due times wait for the limits.
+    pub(super) fn due_waiting(&self) -> u64 {
+        self.fresh.iter().filter(|(_, _, job)| matches!(job, Job::Due(_))).count() as u64
     }
 
     pub(super) fn up(&self) -> Option<bool> {

@@ -25,6 +25,8 @@ impl Engine {
     pub(super) fn configured(&mut self, config: &Config, now: Now) {
         // Until now the old one held.
         self.notice_due(now);
+        self.results = config.results;
+        self.count_in(&config.metrics.duration_buckets);
         let mut others = HashSet::new();
         for (name, account) in &config.accounts {
             if let Some(state) = self.accounts.get_mut(name) {
@@ -60,6 +62,14 @@ impl Engine {
         let asked: HashSet<AccountName> =
             self.runs.values().map(|active| active.run.account.clone()).collect();
         self.accounts.retain(|name, _| config.accounts.contains_key(name) || asked.contains(name));
+    }
+
+    /// Durations are counted in buckets with these bounds from now on.
+    pub(super) fn count_in(&mut self, buckets: &Arc<[i64]>) {
+        if self.buckets != *buckets {
+            self.buckets = Arc::clone(buckets);
+            self.effects.push(super::Effect::Fact(Fact::Buckets(Arc::clone(buckets))));
+        }
     }
 
     /// A pipeline is no longer in the config.

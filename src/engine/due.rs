@@ -13,7 +13,6 @@ use crate::model::{
     Change, Fact, Mark, MissedReason, Mono, Now, Origin, Phase, PipelineName, Run, RunId,
     StoredPipeline, Wall,
 };
-use crate::polling::Memory;
 
 /// What the engine knows of a pipeline.
 #[derive(Debug)]
@@ -28,8 +27,6 @@ pub(super) struct PipelineState {
     pub(super) retry: Option<Retrying>,
     /// Its runs that are not over.
     pub(super) active: HashSet<RunId>,
-    /// How long its last runs took.
-    pub(super) memory: Memory,
     /// Whether it is paused by hand.
     pub(super) held: bool,
     /// The latest of when it was first loaded, last resumed, and had its schedule edited.
@@ -58,7 +55,6 @@ impl PipelineState {
             waiting: BTreeMap::new(),
             retry: None,
             active: HashSet::new(),
-            memory: Memory::default(),
             held: false,
             since: Wall::default(),
             in_maintenance: false,

@@ -40,13 +40,14 @@ use lookup::Lookup;
 
 use crate::config::{
     Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, DEFAULT_UNCONFIRMED_DEADLINE,
-    Pipeline, Polling,
+    Pipeline, Polling, Results,
 };
 use crate::model::{
     AccountName, Address, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
     ExecutionId, ExecutionsAnswer, Fact, LookupAnswer, Mark, Mono, Now, PipelineName, Run, RunId,
     StoredPipeline, Target, TriggerAnswer, Wall,
 };
+use crate::polling::Memory;
 use crate::run::UnknownWord;
 
 /// What can happen to the engine.
@@ -349,8 +350,15 @@ impl Rules {
 pub struct Engine {
     accounts: BTreeMap<AccountName, AccountState>,
     pipelines: BTreeMap<PipelineName, PipelineState>,
+    /// What the statuses of executions count as, of those that end from now on.
+    results: Results,
+    /// The upper bounds of the buckets in which durations are counted.
+    buckets: Arc<[i64]>,
     /// What the store knows of pipelines that are not in the config.
     removed: BTreeMap<PipelineName, StoredPipeline>,
+    /// How long the last runs of each pipeline took, those not in the config included: one may come
+    /// back.
+    memories: HashMap<PipelineName, Memory>,
     /// Open runs of accounts that are not in the config: there is no one to ask.
     orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
@@ -392,7 +400,10 @@ impl Engine {
         Self {
             accounts: config.accounts.iter().map(account).collect(),
             pipelines: config.pipelines.iter().map(pipeline).collect(),
+            results: config.results,
+            buckets: config.metrics.duration_buckets.clone(),
             removed: BTreeMap::new(),
+            memories: HashMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
             lookups: HashMap::new(),
@@ -487,7 +498,7 @@ impl Engine {
             self.let_go(now);
         }
         self.plan(now);
-        let waiting = self.pipelines.values().map(|pipeline| pipeline.waiting.len() as u64).sum();
+        let waiting = self.accounts.values().map(AccountState::due_waiting).sum();
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
             self.effects.push(Effect::Fact(Fact::Waiting(waiting)));

@@ -204,13 +204,19 @@ fn fault_03_a_429_pauses_the_whole_key_and_at_the_deadline_is_rate_limited() {
 
 #[test]
 fn fault_02_retry_after_is_heeded() {
-    let mut bench = Bench::new([pipeline("p")]);
-    bench.pass(mins(1));
+    let mut bench = Bench::new([pipeline("p"), hourly("q")]);
+    bench.ask("q");
+    bench.webhook_is_accepted();
+    bench.pass_with(secs(59), |_| Some(execution("Running")));
+    bench.pass_with(secs(1), |_| Some(execution("Running")));
     bench.webhook_is(TriggerAnswer::Throttled { retry_after: Some(secs(7)) });
     bench.pass(secs(7));
-    assert!(bench.sent.is_empty());
-    bench.pass(secs(1));
-    assert_eq!(bench.sent.len(), 1);
+    assert!(bench.sent.is_empty() && bench.reads.is_empty(), "the whole key waits");
+    bench.pass(std::time::Duration::from_millis(500));
+    assert_eq!((bench.sent.len(), bench.reads.len()), (1, 0), "one webhook");
+    bench.webhook_is_accepted();
+    bench.pass_with(mins(1), |_| Some(execution("Success")));
+    assert_eq!(bench.sent.len(), 1, "of the next due time");
 }
 
 #[test]

@@ -11,11 +11,11 @@ use crate::engine::{
     SearchExecutions, SendTrigger,
 };
 use crate::model::{
-    AccountName, Address, Answered, Change, Durations, EventAnswer, EventDetails, EventId,
-    ExecutionAnswer, ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, FoundTrigger, Key,
-    ListedExecution, LookupAnswer, MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason,
-    Restored, Run, RunId, RunResult, SlotResult, StoredPipeline, Summary, TriggerAnswer, Wall,
-    WebhookPath, WebhookVersion,
+    AccountName, Address, Answered, Change, DURATION_BOUNDS, Durations, EventAnswer, EventDetails,
+    EventId, ExecutionAnswer, ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, FoundTrigger,
+    Key, ListedExecution, LookupAnswer, MissedReason, Mono, Now, Outcome, Phase, PipelineName,
+    Reason, Restored, Run, RunId, RunResult, SlotResult, StoredPipeline, Summary, TriggerAnswer,
+    Wall, WebhookPath, WebhookVersion,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -69,6 +69,8 @@ pub(super) struct Bench {
     pub(super) sent: Vec<SendTrigger>,
     /// Triggers being looked up.
     pub(super) lookups: Vec<LookUpTrigger>,
+    /// Whether triggers are looked up now and then though no run needs it.
+    pub(super) checks: bool,
     /// What was told of a trigger last.
     pub(super) usable: Option<bool>,
     /// Events being read.
@@ -85,6 +87,10 @@ pub(super) struct Bench {
     pub(super) listed_otherwise: usize,
     /// How long the last runs took, as a store would remember it.
     pub(super) durations: Vec<Durations>,
+    /// The bounds of the buckets in which durations are counted, as a store would remember them.
+    pub(super) buckets: Arc<[i64]>,
+    /// How often they were changed.
+    pub(super) bucket_changes: usize,
     pub(super) replies: Vec<Reply>,
     /// How often a word was told that is not in our tables.
     pub(super) strange_words: usize,
@@ -94,6 +100,8 @@ pub(super) struct Bench {
     pub(super) silenced: usize,
     /// How many looks were answered.
     pub(super) looks: usize,
+    /// The most due times that were told to be waiting.
+    pub(super) most_waiting: u64,
     /// Whether saves fail.
     pub(super) store_fails: bool,
 }
@@ -105,16 +113,16 @@ impl Bench {
     }
 
     /// The same, with other limits.
-    pub(super) fn limited<const N: usize>(
+    pub(super) fn limited(
         limits: impl FnOnce(&mut Account),
-        pipelines: [Pipeline; N],
+        pipelines: impl IntoIterator<Item = Pipeline>,
     ) -> Self {
         let mut account = account();
         limits(&mut account);
         Self::with(account, pipelines)
     }
 
-    fn with<const N: usize>(account: Account, pipelines: [Pipeline; N]) -> Self {
+    fn with(account: Account, pipelines: impl IntoIterator<Item = Pipeline>) -> Self {
         let config = Config::new(account, pipelines);
         let mut bench = Self {
             engine: Engine::new(&config, 1),
@@ -127,6 +135,7 @@ impl Bench {
             settled: Vec::new(),
             sent: Vec::new(),
             lookups: Vec::new(),
+            checks: false,
             usable: None,
             reads: Vec::new(),
             execution_reads: Vec::new(),
@@ -135,11 +144,14 @@ impl Bench {
             lists: Vec::new(),
             listed_otherwise: 0,
             durations: Vec::new(),
+            buckets: Arc::from(DURATION_BOUNDS),
+            bucket_changes: 0,
             replies: Vec::new(),
             strange_words: 0,
             next: None,
             silenced: 0,
             looks: 0,
+            most_waiting: 0,
             store_fails: false,
         };
         bench.start();
@@ -175,11 +187,13 @@ impl Bench {
     }
 
     fn start(&mut self) {
-        self.engine = Engine::new(&self.config, 1);
+        let engine = Engine::new(&self.config, 1);
+        self.engine = if self.checks { engine } else { engine.without_checks() };
         let restored = Restored {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
             durations: self.durations.clone(),
+            buckets: self.buckets.clone(),
             ..Restored::default()
         };
         self.engine.restore(&restored, self.now);
@@ -245,7 +259,7 @@ impl Bench {
                 return;
             }
             Fact::Run { run, mark, .. } => {
-                for entry in crate::totals::of(fact) {
+                for entry in crate::totals::of(fact, DURATION_BOUNDS) {
                     if let Key::Slots(result) = entry.key {
                         self.settled.push(result);
                     }
@@ -265,7 +279,16 @@ impl Bench {
                 self.usable = Some(*usable);
                 return;
             }
-            Fact::Waiting(_) | Fact::Maintenance { .. } => return,
+            Fact::Buckets(buckets) => {
+                self.buckets = buckets.clone();
+                self.bucket_changes += 1;
+                return;
+            }
+            Fact::Waiting(count) => {
+                self.most_waiting = self.most_waiting.max(*count);
+                return;
+            }
+            Fact::Maintenance { .. } => return,
         };
         if let (Some(row), Some(mark)) = (self.rows.get_mut(name), mark) {
             row.mark = mark.clone();
@@ -297,6 +320,22 @@ impl Bench {
             assert!(turns < 100_000, "a busy loop");
         }
         self.move_to(until);
+        self.turn(Vec::new());
+    }
+
+    /// By both clocks.
+    pub(super) fn now(&self) -> Now {
+        self.now
+    }
+
+    /// When the engine asks to be woken.
+    pub(super) fn wake_at(&self) -> Option<Mono> {
+        self.engine.wake_at(self.now)
+    }
+
+    /// Lets time pass up to `at`, for whoever wakes the engine in between as it asks for it.
+    pub(super) fn wake(&mut self, at: Mono) {
+        self.move_to(at);
         self.turn(Vec::new());
     }
 

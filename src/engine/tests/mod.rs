@@ -3,6 +3,7 @@
 mod adoption;
 mod begin;
 mod bench;
+mod fleet;
 mod follow;
 mod left_alone;
 mod lookup;

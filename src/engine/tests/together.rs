@@ -45,7 +45,7 @@ fn of(read: &ReadEvent, status: &str) -> EventAnswer {
     EventAnswer::Details(details)
 }
 
-fn listed(id: &ExecutionId, status: &str) -> ListedExecution {
+pub(super) fn listed(id: &ExecutionId, status: &str) -> ListedExecution {
     ListedExecution {
         id: id.clone(),
         org: None,

@@ -26,6 +26,8 @@ pub(super) enum Bug {
     MarkEarly,
     /// A transaction without webhooks is lost though the store said yes.
     LoseCommit,
+    /// The disk is never synced: what is lost with the power was acted upon.
+    NeverSync,
     /// A fact is counted twice.
     CountTwice,
     /// A fact is shown before it is saved.
@@ -90,6 +92,7 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::ForgetRun, "every_run_ends_once"),
     (Bug::MarkEarly, "schedule_balances"),
     (Bug::LoseCommit, "counters_never_fall"),
+    (Bug::NeverSync, "at_most_one_accepted_webhook_per_slot_and_attempt"),
     (Bug::CountTwice, "books_balance"),
     (Bug::ShowBeforeSave, "counters_never_fall"),
     (Bug::ReplyBeforeSave, "replies_are_true"),

@@ -17,8 +17,10 @@ use super::lookups::Lookups;
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
 use super::rng::Rng;
 
-/// When a history begins, by Harness' clock.
-pub(super) const EPOCH: i64 = 1_764_000_000_000;
+/// When a history begins, by Harness' clock: 2018-11-04T03:55:00Z. Five minutes later the clocks of
+/// Cuiabá are put forward at midnight and those of Miquelon back, and half an hour after that those
+/// of St. John's.
+pub(super) const EPOCH: i64 = 1_541_303_700_000;
 
 const FINAL_WORDS: &[&str] = &[
     "Success",
@@ -249,7 +251,7 @@ impl Harness {
         let kind = rng.below(9);
         if (4..=6).contains(&kind) && rng.per_mille(600) {
             let event = self.accept(send, at, rng);
-            self.hurry(&event, at, rng);
+            self.hurry(&event, rng);
         }
         let unknown = |reason| TriggerAnswer::Unknown { reason, message: String::new() };
         let refused = |reason| TriggerAnswer::Refused { reason, message: String::new() };
@@ -271,9 +273,9 @@ impl Harness {
     }
 
     /// What is of unknown fate starts soon: nobody could tell later whose it is.
-    fn hurry(&mut self, event: &EventId, at: u64, rng: &mut Rng) {
+    fn hurry(&mut self, event: &EventId, rng: &mut Rng) {
         let Some(event) = self.events.get_mut(event) else { return };
-        let resolved = at + rng.below(10 * SECOND);
+        let resolved = event.received + rng.below(10 * SECOND);
         event.resolved = event.resolved.map(|_| resolved);
         let start = resolved + rng.below(5 * SECOND);
         let later = start.saturating_sub(event.execution.start);
@@ -281,6 +283,14 @@ impl Harness {
         for (from, until, _) in &mut event.execution.ends {
             *from += later;
             *until = until.saturating_add(later);
+        }
+    }
+
+    /// What was answered, and the answer is not known any more, starts soon too.
+    pub(super) fn hurry_run(&mut self, run: &RunId, rng: &mut Rng) {
+        let of_run = self.events.iter().filter(|(_, event)| event.run.as_ref() == Some(run));
+        if let Some(event) = of_run.map(|(id, _)| id.clone()).min() {
+            self.hurry(&event, rng);
         }
     }
 

@@ -16,6 +16,7 @@ mod process;
 mod rng;
 mod seams;
 mod store;
+mod timetable;
 mod world;
 
 use std::collections::BTreeSet;

@@ -21,6 +21,7 @@ use super::invariants::{self, Held, Regime};
 use super::lookups::Told;
 use super::plan::MINUTE;
 use super::store::Store;
+use super::timetable::Timetable;
 use super::world::{Event, World};
 
 /// What a turn brings that must not be seen before it is saved.
@@ -92,6 +93,9 @@ impl World {
             self.note("restart");
         }
         self.say(|world| format!("starts with {} pipelines", world.config.pipelines.len()));
+        for run in self.store.active().filter(|run| run.phase == Phase::Sending) {
+            self.harness.hurry_run(&run.id, &mut self.rng);
+        }
         for ((owner, key), shown) in &self.shown {
             let saved = self.store.totals.get(&(owner.clone(), *key)).copied().unwrap_or(0);
             invariants::counters_outlive_the_process(*key, *shown, saved)?;
@@ -99,7 +103,9 @@ impl World {
         let now = self.now();
         for (name, regime) in &mut self.regimes {
             let mark = self.store.pipelines.get(name).map(|row| row.mark.handled_until);
-            regime.seen = mark.unwrap_or_default().max(regime.start);
+            let delay = regime.timetable.as_ref().map_or(Duration::ZERO, Timetable::delay);
+            // What is handled has fired.
+            regime.seen = mark.unwrap_or_default().after(delay).max(regime.start);
         }
         if self.bug == Some(Bug::ForgetRemoved) {
             let removed = |run: &&Arc<Run>| self.pipeline(&run.pipeline).is_none();
@@ -118,7 +124,8 @@ impl World {
     fn born(&mut self, now: Now) -> Process {
         let mut engine = Engine::new(&self.engine_config(), self.rng.next());
         engine.restore(&self.restored(), now);
-        let board = Store { totals: self.store.totals.clone(), ..Store::default() };
+        let Store { totals, buckets, .. } = self.store.clone();
+        let board = Store { totals, buckets, ..Store::default() };
         Process {
             engine,
             pending: VecDeque::new(),
@@ -464,12 +471,12 @@ impl World {
             let (Some(run), Some(config)) = (begun, self.pipeline(&send.pipeline.name)) else {
                 continue;
             };
-            let calendar = Calendar::of(config);
+            let timetable = Timetable::of(config);
             let paused = config.paused || process.held.contains(&config.name);
-            let left_alone = paused || calendar.is_maintenance(now.wall);
+            let left_alone = paused || timetable.is_maintenance(now.wall);
             invariants::nothing_is_sent_while_left_alone(run, left_alone)?;
             if run.phase == Phase::Sending && run.sent == Some(run.begun) {
-                invariants::a_retry_is_before_the_next_due_time(run, &calendar, now.wall)?;
+                invariants::a_retry_is_before_the_next_due_time(run, &timetable, now.wall)?;
             }
         }
         Ok(())
@@ -491,12 +498,13 @@ impl World {
         let name: PipelineName = row.name.clone();
         let seen = self.process.as_ref().and_then(|process| process.seen.get(&name).copied());
         let regime: &mut Regime = self.regimes.entry(name).or_default();
-        let calendar = Calendar::read(&row.name, &row.schedule);
+        let timetable = Timetable::read(&row.name, &row.schedule);
         *regime = Regime {
             closed: regime.count(row.mark.handled_until),
-            calendar: (!row.paused && !row.held).then_some(calendar),
+            timetable: timetable.filter(|_| !row.paused && !row.held),
             start: row.mark.handled_until,
             seen: row.mark.handled_until.max(seen.unwrap_or_default()),
+            ..Regime::default()
         };
     }
 }

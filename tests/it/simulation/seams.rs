@@ -101,7 +101,8 @@ impl World {
         if works {
             self.save(&turn.facts)?;
             // Nothing else waits for a sync of the disk.
-            if !turn.sends.is_empty() || !turn.replies.is_empty() {
+            let waits = !turn.sends.is_empty() || !turn.replies.is_empty();
+            if waits && self.bug != Some(Bug::NeverSync) {
                 self.synced = (self.store.clone(), self.regimes.clone());
             }
         }
@@ -155,7 +156,7 @@ impl World {
                     continue;
                 }
             }
-            for entry in totals::of(fact) {
+            for entry in totals::of(fact, &self.store.buckets) {
                 invariants::counters_never_fall(entry.key, entry.op)?;
             }
             self.note_schedule(fact);
