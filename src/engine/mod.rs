@@ -285,7 +285,8 @@ impl Engine {
             self.let_go(now);
         }
         self.plan(now);
-        let waiting = self.accounts.values().map(AccountState::due_waiting).sum();
+        let limited: u64 = self.accounts.values().map(AccountState::due_waiting).sum();
+        let waiting = limited + self.lookups.values().map(Lookup::due_waiting).sum::<u64>();
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
             self.effects.push(Effect::Fact(Fact::Waiting(waiting)));
