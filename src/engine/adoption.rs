@@ -9,6 +9,7 @@
 //! [`Search`] is one run's looking, over several pages; [`Claims`] remembers what ended runs have
 //! had; [`matching`](super::matching) decides.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,6 +105,7 @@ impl Engine {
     fn search_from(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
         active.search = Search::default();
+        self.claims.allow_for(active.rules.unconfirmed_deadline);
         let first = active.sent_at.after(active.rules.polling.first).max(now.mono);
         let deadline = active.search_deadline().max(now.mono);
         self.read_at(id, first.min(deadline));
@@ -277,14 +279,18 @@ impl Engine {
         let active = self.runs.get(id)?;
         let (account, target, own) = active.sought(now)?;
         let ahead = self.ahead(&account);
-        let mut candidates: Vec<Candidate<'_>> = Vec::new();
-        for one in found.iter().filter(|one| is_of(one, &target) && !self.is_claimed(one)) {
-            let Some(start) = started(one, ahead) else { continue };
-            if candidates.iter().all(|known| known.execution != &one.id) {
-                let contested = self.may_be_anothers(one, start, (&account, &target), now);
-                candidates.push(Candidate { execution: &one.id, start, contested });
-            }
-        }
+        let claimed = self.claimed();
+        let undecided = self.undecided(&account, &target, now);
+        let mut seen = HashSet::new();
+        let theirs = found.iter().filter(|one| is_of(one, &target) && !claimed.has(one));
+        let candidates: Vec<Candidate<'_>> = theirs
+            .filter(|one| seen.insert(&one.id))
+            .filter_map(|one| {
+                let start = started(one, ahead)?;
+                let contested = undecided.iter().any(|other| other.may_own(one, start));
+                Some(Candidate { execution: &one.id, start, contested })
+            })
+            .collect();
         let mut rivals = self.sought_with(&account, &target, now);
         rivals.retain(|sought| sought.run != own.run);
         let execution = if active.search.is_last {
