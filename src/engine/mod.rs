@@ -384,6 +384,8 @@ pub struct Engine {
     stopping: bool,
     /// Every pipeline is as if it were paused, and no webhook is sent.
     dry_run: bool,
+    /// Whether triggers are looked up now and then though no run needs it.
+    checks: bool,
 }
 
 impl Engine {
@@ -418,6 +420,7 @@ impl Engine {
             store_writable: true,
             stopping: false,
             dry_run: false,
+            checks: true,
         }
     }
 
@@ -427,6 +430,13 @@ impl Engine {
     #[must_use]
     pub fn dry_run(self) -> Self {
         Self { dry_run: true, ..self }
+    }
+
+    /// The same engine for a person who waits for a run: triggers are looked up where a run needs it,
+    /// and not otherwise. To be said before [`Engine::restore`].
+    #[must_use]
+    pub fn without_checks(self) -> Self {
+        Self { checks: false, ..self }
     }
 
     /// Takes in one thing that has happened.

@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::bench::*;
-use crate::config::{Account, Concurrency, Pipeline, SecretSource};
+use crate::config::{Concurrency, Pipeline, Webhook};
 use crate::engine::Reply;
 use crate::model::*;
 
 const DEADLINE: Duration = mins(15);
 
-fn with_key(account: &mut Account) {
-    account.api_key = Some(SecretSource::Inline(SecretString::from("key")));
-}
-
 fn manual(name: &str) -> Pipeline {
-    Pipeline { schedule: None, unconfirmed_deadline: DEADLINE, ..pipeline(name) }
+    // Its trigger is not looked up before its webhook is sent.
+    let webhook = Webhook::Fixed(WebhookVersion::V1);
+    Pipeline { schedule: None, unconfirmed_deadline: DEADLINE, webhook, ..pipeline(name) }
 }
 
 fn several(name: &str) -> Pipeline {

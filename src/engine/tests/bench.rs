@@ -69,6 +69,10 @@ pub(super) struct Bench {
     pub(super) sent: Vec<SendTrigger>,
     /// Triggers being looked up.
     pub(super) lookups: Vec<LookUpTrigger>,
+    /// Whether triggers are looked up now and then though no run needs it.
+    pub(super) checks: bool,
+    /// What was told of a trigger last.
+    pub(super) usable: Option<bool>,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
     /// Executions being read.
@@ -131,6 +135,8 @@ impl Bench {
             settled: Vec::new(),
             sent: Vec::new(),
             lookups: Vec::new(),
+            checks: false,
+            usable: None,
             reads: Vec::new(),
             execution_reads: Vec::new(),
             searches: Vec::new(),
@@ -181,7 +187,8 @@ impl Bench {
     }
 
     fn start(&mut self) {
-        self.engine = Engine::new(&self.config, 1);
+        let engine = Engine::new(&self.config, 1);
+        self.engine = if self.checks { engine } else { engine.without_checks() };
         let restored = Restored {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
@@ -266,6 +273,10 @@ impl Bench {
             }
             Fact::Next { at, .. } => {
                 self.next = *at;
+                return;
+            }
+            Fact::TriggerLookedUp { usable, .. } => {
+                self.usable = Some(*usable);
                 return;
             }
             Fact::Buckets(buckets) => {
