@@ -35,6 +35,9 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// For how long after its deadline a last look is tried again.
 const LAST_LOOKS: Duration = Duration::from_mins(1);
 
+/// The longest gap between last looks.
+const LAST_GAP: Duration = Duration::from_secs(5);
+
 /// The most pages that a look has: so many executions of one trigger in so short a time leave
 /// nothing certain anyway.
 const MOST_PAGES: u32 = 10;
@@ -217,8 +220,13 @@ impl Engine {
     /// A look that says nothing is repeated, unless it is too late even for that.
     fn failed_look(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
-        active.search.begin_again();
         active.search.looks = active.search.looks.saturating_add(1);
+        self.look_anew(id, now);
+    }
+
+    fn look_anew(&mut self, id: &RunId, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        active.search.begin_again();
         if now.mono >= active.search_over() {
             return self.not_found(id, now);
         }
@@ -250,7 +258,7 @@ impl Engine {
         let off = Duration::from_millis(ahead.abs_diff(search.ahead));
         if off > MARGIN {
             // It was the wrong span of time that was asked for, so something may be missing.
-            return self.failed_look(id, now);
+            return self.look_anew(id, now);
         }
         let earliest = all.iter().map(|sought| sought.from).min().unwrap_or_default();
         let started = |one: &ListedExecution| started(one, ahead);
@@ -318,10 +326,13 @@ impl Engine {
         let Some(active) = self.runs.get(id) else { return };
         let polling = &active.rules.polling;
         let doubled = polling.min.saturating_mul(1 << active.search.looks.min(16));
-        let mut at = now.mono.after(doubled.min(polling.max.max(polling.min)));
-        if now.mono < active.search_deadline() {
-            at = at.min(active.search_deadline());
-        }
+        let gap = doubled.min(polling.max.max(polling.min));
+        let deadline = active.search_deadline();
+        let at = if now.mono < deadline {
+            now.mono.after(gap).min(deadline)
+        } else {
+            now.mono.after(gap.min(LAST_GAP).max(polling.min))
+        };
         self.read_at(id, at);
     }
 
