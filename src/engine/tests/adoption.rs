@@ -297,7 +297,6 @@ fn while_nothing_can_be_read_it_is_given_up_a_minute_after_the_deadline() {
     }
     assert_eq!(bench.state(), LOOKED_FOR);
     bench.pass(mins(1));
-    assert!(bench.searches.len() == 1, "a call under way decides");
     fail(&mut bench);
     assert_eq!(bench.state(), GIVEN_UP);
 
@@ -379,7 +378,7 @@ fn a_look_made_while_the_clocks_were_not_known_to_differ_decides_nothing() {
     bench.skew = Some(3_600_000);
     bench.search_is_answered(page(vec![theirs.clone()]));
     assert_eq!(bench.state(), LOOKED_FOR, "another may lie outside the span that was asked for");
-    bench.pass(secs(2));
+    bench.pass(secs(4));
     let ExecutionFilter::Triggers { from, .. } = &bench.searches[0].query.filter else { panic!() };
     assert!(*from > bench.newest().sent.unwrap().after(mins(58)), "by Harness' clock");
     bench.search_is_answered(page(vec![theirs]));
