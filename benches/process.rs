@@ -29,12 +29,22 @@ use harness_exporter::store::{Care, Store};
 
 #[tokio::main]
 async fn main() {
+    // `cargo bench --bench process -- restart` measures only what has that in its name.
+    let asked: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let parts: [(&str, &dyn Fn()); 6] = [
+        ("idle", &idle),
+        ("in_flight", &|| in_flight(1_000)),
+        ("each_run", &|| for_each_run(1_000, "spread")),
+        ("each_run_at_once", &|| for_each_run(1_000, "epoch")),
+        ("restart", &|| restart(0)),
+        ("restart_after_long", &|| restart(100)),
+    ];
     println!("| what | figure |\n|---|---|");
-    idle();
-    in_flight(1_000);
-    for_each_run(1_000);
-    restart(0);
-    restart(100);
+    for (name, measure) in parts {
+        if asked.is_empty() || asked.iter().any(|asked| name.contains(asked.as_str())) {
+            measure();
+        }
+    }
 }
 
 /// Memory of an exporter that has nothing to do.
@@ -70,16 +80,19 @@ fn in_flight(count: usize) {
     println!("| for one run in flight | {:.1} kB |", (after - before) / count as f64);
 }
 
-/// CPU time from trigger to recorded.
-fn for_each_run(count: usize) {
-    let simulator = world(count, Duration::from_secs(3));
-    let exporter = Exporter::start(&simulator.url(), &pipelines(count, "every: 10s"));
+/// CPU time from trigger to recorded, with most of `count` pipelines having a run in flight at any time: due one after
+/// the other, or all at once.
+fn for_each_run(count: usize, align: &str) {
+    let simulator = world(count, Duration::from_secs(8));
+    let schedule = format!("every: 10s, align: {align}, concurrency: allow");
+    let exporter = Exporter::start(&simulator.url(), &pipelines(count, &schedule));
     exporter.until(|text| sum(text, "harness_pipeline_runs_total", "") >= 1.0);
     let (cpu, ended, calls) = (exporter.cpu(), exporter.ended(), exporter.calls());
-    exporter.settle(Duration::from_secs(30));
+    exporter.settle(Duration::from_secs(40));
     let (cpu, ended, calls) =
         (exporter.cpu() - cpu, exporter.ended() - ended, exporter.calls() - calls);
-    println!("| runs ended in 30 s, {count} pipelines | {ended} |");
+    let how = if align == "epoch" { "all due at once" } else { "due one after the other" };
+    println!("| runs ended in 40 s, {count} pipelines every 10 s, {how} | {ended} |");
     println!("| calls for one run | {:.1} |", calls / ended);
     println!("| CPU for one run, saved to disk | {:.3} ms |", cpu / ended * 1e3);
 }
