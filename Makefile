@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SPEED ?= 3600
 
-.PHONY: demo test ledger oracle lint tools build
+.PHONY: demo test bench ledger oracle lint tools build
 
 ## The exporter and a stand-in of Harness in one process, until interrupted. Needs no account.
 demo:
@@ -14,6 +14,13 @@ demo:
 test: lint
 	$(CARGO) test --locked
 	scripts/test-image
+
+## What is measured, as tables for docs/benchmarks.md: how late ends are seen and for how many calls,
+## which is the same on every machine, and what due times, many pipelines and one process cost on this.
+bench:
+	$(CARGO) bench --quiet --locked --bench polling
+	$(CARGO) bench --quiet --locked --bench due
+	$(CARGO) bench --quiet --locked --bench process
 
 ## The exporter killed so many times at random moments, and what it sent against what it remembers.
 KILLS ?= 1000
