@@ -101,7 +101,9 @@ impl Calendar {
         due.after(self.delay())
     }
 
-    fn delay(&self) -> Duration {
+    /// How long after a due time it fires: always the same.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
         self.due.as_ref().map_or(Duration::ZERO, DueTimes::delay)
     }
 

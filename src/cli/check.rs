@@ -86,17 +86,12 @@ fn outlook(pipeline: &Pipeline, now: Wall) -> (String, String, u64) {
         return never("paused");
     }
     let calendar = Calendar::of(pipeline);
-    // A due time whose delay is not over yet is still to come.
-    let next = calendar.next_after(Wall(now.0.saturating_sub(delay(&calendar, now))));
-    let Some(next) = next else { return never("never") };
+    // What has been due and not fired yet is still to come.
+    let now = now.before(calendar.delay());
+    let Some(next) = calendar.next_after(now) else { return never("never") };
     let then = calendar.next_after(next).map(|then| calendar.fires(then).to_string());
     let then = then.unwrap_or_else(|| "never".to_owned());
     (calendar.fires(next).to_string(), then, calendar.count_between(now, now.after(DAY)))
-}
-
-/// By how much what is due fires later, in milliseconds.
-fn delay(calendar: &Calendar, now: Wall) -> i64 {
-    calendar.fires(now).0.saturating_sub(now.0)
 }
 
 /// A number and what there are so many of.

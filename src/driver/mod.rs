@@ -188,6 +188,11 @@ impl Driver {
         self.parts.pulse.store(pulse_at(now.mono), Ordering::Relaxed);
         for effect in self.parts.engine.effects() {
             match self.parts.saving.gathering().add(effect) {
+                Some(Effect::LookUpTrigger(look_up)) => {
+                    let account = &look_up.pipeline.account;
+                    self.parts.own.rate_limit_waited(account, look_up.waited);
+                    self.calls.look_up(look_up);
+                }
                 Some(Effect::ReadEvent(read)) => {
                     self.parts.own.rate_limit_waited(&read.account, read.waited);
                     self.calls.read_event(read);
@@ -314,6 +319,10 @@ impl Driver {
                 };
                 self.note_read(run, &account, answered.code, failed);
             }
+            Input::TriggerLookedUp { pipeline, answered } => {
+                self.note_call(&account, Endpoint::TriggerLookup, answered);
+                telling::looked_up(pipeline, &answered.answer);
+            }
             Input::ExecutionsRead { answered, .. } => {
                 self.note_call(&account, Endpoint::Executions, answered);
                 if let ExecutionsAnswer::Failed { message: detail } = &answered.answer {
@@ -358,18 +367,28 @@ impl Driver {
         let Some(took) = answered.took else { return };
         let own = &self.parts.own;
         own.call(account, endpoint, answered.code, took);
-        match answered.code {
-            Some(429) => own.throttled(account),
-            Some(200..=299) => own.api_success(account, self.parts.clock.now().wall),
-            _ => {}
+        if answered.code == Some(429) {
+            own.throttled(account);
+        }
+        if !self.shows(account) {
+            return;
+        }
+        if matches!(answered.code, Some(200..=299)) {
+            own.api_success(account, self.parts.clock.now().wall);
         }
         if let Some(skew) = answered.skew {
             own.set_skew(account, skew);
         }
     }
 
+    /// Whether it is told how an account is: not of one that is no longer in the config, whose last
+    /// runs are followed all the same.
+    fn shows(&self, account: &AccountName) -> bool {
+        self.parts.running.now().config.accounts.contains_key(account)
+    }
+
     fn note_up(&self, account: &AccountName) {
-        match self.parts.engine.up(account) {
+        match self.parts.engine.up(account).filter(|_| self.shows(account)) {
             Some(true) => self.parts.own.set_up(account),
             Some(false) => self.parts.own.set_down(account),
             None => {}

@@ -12,10 +12,10 @@ use super::{Active, Effect, Engine, Timer};
 use crate::config::Webhook;
 use crate::limiter::Ticket;
 use crate::model::{
-    ActiveState, Answered, Change, DetailsVersion, EventAnswer, EventDetails, Mono, Now, Outcome,
-    Phase, Reason, Run, RunId, Setback, Summary, TriggerAnswer, WebhookVersion,
+    ActiveState, Address, Answered, Change, DetailsVersion, EventAnswer, EventDetails, Mono, Now,
+    Outcome, Phase, Reason, Run, RunId, Setback, Summary, TriggerAnswer, WebhookVersion,
 };
-use crate::polling::{self, Pace, Sighting};
+use crate::polling::{self, Memory, Pace, Sighting};
 use crate::run::{self, Reading, Sight};
 
 /// The first gap between attempts at a server that can't be reached, and the longest: short enough
@@ -72,12 +72,16 @@ impl Engine {
                 self.record(change, run, None);
             }
             TriggerAnswer::Refused { reason, message } => {
+                if reason == Reason::Rejected {
+                    self.doubt_route(id);
+                }
                 self.fail(id, (Outcome::Rejected, reason), Some(message), now);
             }
             TriggerAnswer::UnknownPath { message } => {
                 if self.turn_to_v2(id) {
                     self.set_back(id, Setback::UnknownPath, Some(message), now);
                 } else {
+                    self.doubt_route(id);
                     self.fail(id, (Outcome::Rejected, Reason::Rejected), Some(message), now);
                 }
             }
@@ -97,8 +101,9 @@ impl Engine {
     fn webhook_works(&mut self, id: &RunId) {
         let Some(active) = self.runs.get(id) else { return };
         let auto = active.config.as_ref().is_some_and(|c| matches!(c.webhook, Webhook::Auto));
+        let Address::Version(version) = active.address else { return };
         if let Some(account) = self.accounts.get_mut(&active.run.account).filter(|_| auto) {
-            account.webhook.works(active.version);
+            account.webhook.works(version);
         }
     }
 
@@ -109,7 +114,8 @@ impl Engine {
             return false;
         }
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return false };
-        if active.version != WebhookVersion::V1 {
+        let Address::Version(version) = active.address else { return false };
+        if version != WebhookVersion::V1 {
             // Where v2 is not known either, the next run begins with v1 again.
             account.webhook.fails(WebhookVersion::V2, WebhookVersion::V1);
             return false;
@@ -268,14 +274,13 @@ impl Engine {
     fn take_in(&mut self, id: &RunId, now: Now, read: impl FnOnce(&mut Run, &Sight) -> Reading) {
         let Some(active) = self.runs.get_mut(id) else { return };
         let skew = self.accounts.get(&active.run.account).and_then(|account| account.skew);
-        let sight = Sight { now, since_sent: active.since_sent(now.mono), skew };
+        let (since_sent, results) = (active.since_sent(now.mono), self.results);
+        let sight = Sight { now, since_sent, skew, results };
         let reading = read(&mut active.run, &sight);
         let start = active.run.start.map(|start| now.mono_of(start));
         active.started_at = active.started_at.or(start);
-        if let (Some(took), Some(pipeline)) =
-            (active.run.duration, self.pipelines.get_mut(&active.run.pipeline))
-        {
-            pipeline.memory.note([took]);
+        if let Some(took) = active.run.duration {
+            self.memories.entry(active.run.pipeline.clone()).or_default().note([took]);
         }
         for (change, run) in reading.changes {
             self.record(change, run, None);
@@ -314,8 +319,7 @@ impl Engine {
 
     /// How long to wait with the next look at a run.
     fn gap(&self, active: &Active, now: Now) -> Duration {
-        let pipeline = self.pipelines.get(&active.run.pipeline);
-        let learned = pipeline.and_then(|pipeline| pipeline.memory.learned());
+        let learned = self.memories.get(&active.run.pipeline).and_then(Memory::learned);
         let sighting = Sighting {
             since_sent: active.since_sent(now.mono),
             known: active.started_at.map(|start| now.mono.since(start)).zip(learned),

@@ -173,7 +173,7 @@ impl Own {
     /// These are the accounts from now on. What was counted of others stays; what stands for now does
     /// not.
     pub fn configured(&self, config: &Config) {
-        for gauges in [&self.up, &self.rate_limit, &self.clock_skew] {
+        for gauges in [&self.up, &self.last_success, &self.rate_limit, &self.clock_skew] {
             let shown = gauges.collect();
             let labels = shown
                 .iter()

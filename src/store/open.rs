@@ -17,8 +17,11 @@ use crate::config::Location;
 
 /// The schema, oldest part first; the version of a store is how many of them it has been through.
 /// A part that was released is never edited.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_runs.sql"), include_str!("migrations/0002_replicas.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_runs.sql"),
+    include_str!("migrations/0002_replicas.sql"),
+    include_str!("migrations/0003_buckets.sql"),
+];
 
 /// How long to wait for somebody who looks into the file with a tool.
 const BUSY: Duration = Duration::from_secs(1);

@@ -56,6 +56,28 @@ fn what_was_learned_in_an_earlier_life_is_known() {
 }
 
 #[test]
+fn what_was_learned_of_a_pipeline_outlives_its_removal_by_a_reload() {
+    for restarted_without in [false, true] {
+        let mut bench = Bench::new([manual()]);
+        let (unknown, _) = ten_minutes(&mut bench);
+        (0..9).for_each(|_| drop(ten_minutes(&mut bench)));
+        let config = bench.config.pipelines.clone();
+        bench.config.pipelines.clear();
+        bench.reload();
+        if restarted_without {
+            let mut durations = Durations::of(PipelineName::new(NAME));
+            (0..10).for_each(|_| durations.add(600_000, RunResult::Success));
+            bench.durations = vec![durations];
+            bench.restart();
+        }
+        bench.config.pipelines = config;
+        bench.reload();
+        let (known, _) = ten_minutes(&mut bench);
+        assert!(known * 3 < unknown, "{known} {unknown}");
+    }
+}
+
+#[test]
 fn a_hint_brings_one_look_at_once_and_a_flood_of_them_one_every_few_seconds() {
     let mut bench = Bench::new([manual()]);
     bench.ask(NAME);
@@ -95,13 +117,13 @@ fn what_was_accepted_once_under_webhook_auto_stays_known() {
     bench.ask(NAME);
     bench.webhook_is(UNKNOWN_PATH);
     bench.pass(secs(1));
-    assert_eq!(bench.sent[0].version, WebhookVersion::V2);
+    assert_eq!(bench.sent[0].address, V2);
     bench.webhook_is_accepted();
     bench.ask("q");
-    assert_eq!(bench.sent[0].version, WebhookVersion::V2);
+    assert_eq!(bench.sent[0].address, V2);
     bench.webhook_is(UNKNOWN_PATH);
     assert_eq!(bench.newest().outcome, Outcome::Rejected);
     bench.pass(secs(1));
     bench.ask("q");
-    assert_eq!(bench.sent[0].version, WebhookVersion::V2, "one that failed changes nothing");
+    assert_eq!(bench.sent[0].address, V2, "one that failed changes nothing");
 }

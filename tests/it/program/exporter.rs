@@ -98,6 +98,16 @@ impl Exporter {
         self.start_again().await;
     }
 
+    /// The config is to be read again.
+    pub(super) fn hang_up(&self) {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(super) fn id(&self) -> u32 {
         self.process.as_ref().unwrap().id()
     }
@@ -138,16 +148,18 @@ impl Exporter {
 
     /// `/metrics`, with everything checked that must hold on every scrape.
     pub(super) async fn scrape(&mut self) -> Scrape {
-        let (status, text) = self.get("/metrics").await;
-        assert_eq!(status, 200, "{text}");
-        assert_clean("/metrics", text.as_bytes());
-        let scrape = Scrape::of(text);
+        let scrape = scraped(self.address).await;
         if let Some((life, last)) = &self.last {
             scrape.check_since(last, *life == self.life);
         }
         self.last = Some((self.life, scrape.clone()));
         self.scrapes += 1;
         scrape
+    }
+
+    /// What it has shown is no measure of what it shows from now on.
+    pub(super) fn forget_scrapes(&mut self) {
+        self.last = None;
     }
 
     /// Scrapes until it is so.
@@ -230,6 +242,16 @@ impl Drop for Exporter {
     }
 }
 
+/// `/metrics` at this address, with everything checked that must hold on each.
+pub(super) async fn scraped(address: SocketAddr) -> Scrape {
+    let response = http().get(format!("http://{address}/metrics")).send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    assert_eq!(status, 200, "{text}");
+    assert_clean("/metrics", text.as_bytes());
+    Scrape::of(text)
+}
+
 fn written_since(path: &Path, start: u64) -> String {
     let mut file = File::open(path).unwrap();
     file.seek(SeekFrom::Start(start)).unwrap();
@@ -252,7 +274,8 @@ fn spawn(setup: &Setup) -> Child {
     setup.write();
     let output = OpenOptions::new().create(true).append(true).open(setup.output()).unwrap();
     let mut command = command(setup);
-    command.arg("serve").args(["--config.file=config.yaml", "--log.level=debug"]);
+    command.arg("serve").arg(format!("--config.file={}", setup.config_file));
+    command.arg("--log.level=debug");
     command.arg("--web.listen-address=127.0.0.1:0").args(setup.flags());
     command.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap()
 }
@@ -281,12 +304,10 @@ pub(super) fn peak_memory(process: u32) -> u64 {
 }
 
 fn assert_clean(what: &str, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
     for secret in [KEY, TOKEN] {
-        let found = bytes
-            .windows(secret.len())
-            .position(|window| window.eq_ignore_ascii_case(secret.as_bytes()));
-        if let Some(at) = found {
-            let around = &bytes[at.saturating_sub(200)..bytes.len().min(at + 100)];
+        if let Some(at) = text.find(&secret.to_ascii_lowercase()) {
+            let around = &text.as_bytes()[at.saturating_sub(200)..text.len().min(at + 100)];
             panic!("{what} holds a secret: {}", String::from_utf8_lossy(around));
         }
     }

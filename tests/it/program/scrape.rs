@@ -160,22 +160,33 @@ impl Scrape {
     }
 
     fn pipelines(&self) -> BTreeSet<&str> {
-        let infos = self.samples.get("harness_pipeline_info").into_iter().flatten();
-        infos.map(|(labels, _)| labels["pipeline"].as_str()).collect()
+        self.names("harness_pipeline_info", "pipeline")
+    }
+
+    fn accounts(&self) -> BTreeSet<&str> {
+        self.names("harness_api_rate_limit_per_minute", "account")
+    }
+
+    fn names(&self, family: &str, label: &str) -> BTreeSet<&str> {
+        let series = self.samples.get(family).into_iter().flatten();
+        series.map(|(labels, _)| labels[label].as_str()).collect()
     }
 
     /// No counter has fallen or gone since `earlier`; those about the process only where it is the
-    /// same one. A pipeline that is no longer in the config has none.
+    /// same one. A pipeline or an account that is no longer in the config has none.
     pub(super) fn check_since(&self, earlier: &Self, same_process: bool) {
-        let pipelines = self.pipelines();
+        let (pipelines, accounts) = (self.pipelines(), self.accounts());
         for (name, series) in &earlier.samples {
             let (_, grows) = earlier.family(name);
             let lasts = LASTING.iter().any(|prefix| name.starts_with(prefix));
             if !grows || !(lasts || same_process) {
                 continue;
             }
+            let is_in = |labels: &Labels, label: &str, names: &BTreeSet<&str>| {
+                labels.get(label).is_none_or(|name| names.contains(name.as_str()))
+            };
             let shown = |labels: &Labels| {
-                labels.get("pipeline").is_none_or(|name| pipelines.contains(name.as_str()))
+                is_in(labels, "pipeline", &pipelines) && is_in(labels, "account", &accounts)
             };
             for (labels, before) in series.iter().filter(|(labels, _)| shown(labels)) {
                 let now = self.samples.get(name).and_then(|series| series.get(labels));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -18,6 +19,9 @@ pub(super) const ACCOUNT: &str = "acme0000000000000000AA";
 /// The secrets of these tests. They look like none, so that only knowing them helps.
 pub(super) const KEY: &str = "the-key-of-acme-4711-never-shown";
 pub(super) const TOKEN: &str = "the-token-of-acme-4712-never-shown";
+
+/// The folder of what is mounted.
+pub(super) const MOUNTED: &str = "mounted";
 
 pub(super) const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
@@ -79,7 +83,15 @@ pub(super) struct Setup {
     pub(super) more_accounts: Vec<String>,
     /// By Harness' identifier, which is the name too: the other keys, in YAML.
     pub(super) pipelines: BTreeMap<String, String>,
+    /// Further sections, in YAML.
+    pub(super) sections: String,
+    /// The API key that is in the key's file.
+    pub(super) key: String,
+    /// What `--config.file` says.
+    pub(super) config_file: &'static str,
     flags: Vec<String>,
+    /// Further keys of the config, in YAML.
+    pub(super) more_keys: String,
     /// What the shell is to do before it becomes the exporter.
     pub(super) first: Option<&'static str>,
 }
@@ -100,7 +112,11 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             account: account.map(|(key, value)| (key, value.to_owned())).into(),
             more_accounts: Vec::new(),
+            more_keys: String::new(),
             pipelines: BTreeMap::new(),
+            sections: String::new(),
+            key: KEY.to_owned(),
+            config_file: "config.yaml",
             flags: vec!["--web.enable-trigger".to_owned()],
             first: None,
         }
@@ -150,6 +166,13 @@ impl Setup {
         self
     }
 
+    /// The config and the secrets are mounted as Kubernetes does it, and this is what is read of them:
+    /// [`MOUNTED`], or a file in it.
+    pub(super) fn mounted(mut self, config_file: &'static str) -> Self {
+        self.config_file = config_file;
+        self
+    }
+
     pub(super) fn flags(&self) -> &[String] {
         &self.flags
     }
@@ -168,9 +191,26 @@ impl Setup {
 
     /// Writes the config and the secrets that it names.
     pub(super) fn write(&self) {
+        self.put(&self.text());
+    }
+
+    /// Writes this as the config, and the secrets.
+    pub(super) fn put(&self, config: &str) {
+        let (key, token) = (format!("{}\n", self.key), format!("{TOKEN}\n"));
+        let files = [("config.yaml", config), ("key", &key), ("token", &token)];
+        if self.config_file.starts_with(MOUNTED) {
+            return mount(&self.folder().join(MOUNTED), &files);
+        }
+        for (name, text) in files {
+            fs::write(self.folder().join(name), text).unwrap();
+        }
+    }
+
+    /// The config in YAML.
+    pub(super) fn text(&self) -> String {
         let account: Vec<_> =
             self.account.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-        let mut config = format!("accounts:\n  - {{{}}}\n", account.join(", "));
+        let mut config = format!("{}\naccounts:\n  - {{{}}}\n", self.more_keys, account.join(", "));
         for account in &self.more_accounts {
             let _ = writeln!(config, "  - {{{account}}}");
         }
@@ -181,9 +221,8 @@ impl Setup {
         for (name, keys) in &self.pipelines {
             let _ = writeln!(config, "  - {{pipeline: {name}, trigger: exporter, {keys}}}");
         }
-        fs::write(self.folder().join("config.yaml"), config).unwrap();
-        fs::write(self.folder().join("key"), format!("{KEY}\n")).unwrap();
-        fs::write(self.folder().join("token"), format!("{TOKEN}\n")).unwrap();
+        config.push_str(&self.sections);
+        config
     }
 
     pub(super) async fn start_with<const N: usize>(
@@ -199,6 +238,33 @@ impl Setup {
 
     pub(super) async fn start(self) -> Exporter {
         Exporter::start(self).await
+    }
+}
+
+/// The link of a mounted folder that is turned when its files change.
+pub(super) const DATA: &str = "..data";
+
+/// Has these files in `folder` as Kubernetes has those of a ConfigMap: each is a link into a folder
+/// of them all, and to change them that is exchanged for another in one step.
+fn mount(folder: &Path, files: &[(&str, &str)]) {
+    fs::create_dir_all(folder).unwrap();
+    let data = folder.join(DATA);
+    let old = fs::read_link(&data);
+    let new = tempfile::Builder::new().prefix("..").tempdir_in(folder).unwrap().keep();
+    for (name, text) in files {
+        fs::write(new.join(name), text).unwrap();
+    }
+    let link = folder.join("..data_tmp");
+    symlink(new.file_name().unwrap(), &link).unwrap();
+    fs::rename(&link, &data).unwrap();
+    for (name, _) in files {
+        let link = folder.join(name);
+        if fs::symlink_metadata(&link).is_err() {
+            symlink(Path::new(DATA).join(name), &link).unwrap();
+        }
+    }
+    if let Ok(old) = old {
+        fs::remove_dir_all(folder.join(old)).unwrap();
     }
 }
 

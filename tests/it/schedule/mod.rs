@@ -2,7 +2,7 @@
 //!
 //! `make oracle` asks it about all zones, 50 years and 40 kinds of expressions.
 
-mod oracle;
+pub(crate) mod oracle;
 
 use harness_exporter::schedule::timezones;
 use jiff::Timestamp;

@@ -65,6 +65,9 @@ const REACH: i64 = 2 * 24 * 60;
 /// What of that only serves to know what the clock has shown before, and goes uncompared.
 const MARGIN: usize = 12 * 60;
 
+/// What is left of it.
+pub(crate) const COMPARED: i64 = 2 * (REACH - MARGIN as i64);
+
 /// Gaps over three hours are none that is made up for.
 const LONGEST_GAP: usize = 180;
 
@@ -104,15 +107,25 @@ impl Days {
         Self { minutes, dates }
     }
 
+    /// Those that are compared.
+    fn minutes(&self) -> &[Minute] {
+        &self.minutes[MARGIN..self.minutes.len() - MARGIN]
+    }
+
+    /// When an expression is due within [`COMPARED`] minutes, half of them before the instant.
+    pub(crate) fn due(&self, text: &str) -> Vec<Wall> {
+        let expression = Expression::read(text);
+        let dates: Vec<Date> =
+            self.dates.iter().copied().filter(|date| expression.names_day(*date)).collect();
+        let due = self.minutes().iter().filter(|minute| expression.is_due(minute, &dates));
+        due.map(|minute| minute.instant).collect()
+    }
+
     /// Compares what the search says with what each minute says; how many were compared, or where
     /// they disagree.
     pub(crate) fn compare(&self, text: &str, timezone: &str) -> Result<u64, String> {
-        let expression = Expression::read(text);
-        let minutes = &self.minutes[MARGIN..self.minutes.len() - MARGIN];
-        let dates: Vec<Date> =
-            self.dates.iter().copied().filter(|date| expression.names_day(*date)).collect();
-        let due = minutes.iter().filter(|minute| expression.is_due(minute, &dates));
-        let expected: Vec<Wall> = due.map(|minute| minute.instant).collect();
+        let minutes = self.minutes();
+        let expected = self.due(text);
         let schedule = Schedule::cron(text, timezone, Duration::ZERO).unwrap();
         let due_times = schedule.due_times(&PipelineName::new("any"));
         let before = Wall(minutes[0].instant.0 - 1);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Account, Concurrency, Pipeline};
 use harness_exporter::model::{
     EventId, Origin, Outcome, Phase, PipelineName, Reason, Run, RunId, RunResult, Wall,
@@ -13,6 +12,7 @@ use harness_exporter::totals::{Key, Op};
 
 use super::harness::{EPOCH, Event, Execution, Fate, Harness, Receipt};
 use super::store::{Store, Tally};
+use super::timetable::{Counted, Timetable};
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,23 +74,28 @@ pub(super) struct Regime {
     /// Those of earlier schedules.
     pub(super) closed: u64,
     /// By what it is due now, unless it is paused.
-    pub(super) calendar: Option<Calendar>,
+    pub(super) timetable: Option<Timetable>,
     pub(super) start: Wall,
     /// The latest time of the wall clock at which the process was there.
     pub(super) seen: Wall,
+    /// What was counted before.
+    pub(super) dealt_with: Counted,
+    pub(super) by_the_clock: Counted,
 }
 
 impl Regime {
     /// Its due times up to `until`.
     pub(super) fn count(&self, until: Wall) -> u64 {
-        let due = |calendar: &Calendar| calendar.count_between(self.start, until);
-        self.closed + self.calendar.as_ref().map_or(0, due)
+        let due = |table: &Timetable| table.count(self.start, until, &self.dealt_with);
+        self.closed + self.timetable.as_ref().map_or(0, due)
     }
 
     /// Those that have fired by the time at which the process was last there.
     pub(super) fn fired(&self) -> u64 {
-        let newest = self.calendar.as_ref().and_then(|c| c.newest_fired(self.start, self.seen));
-        newest.map_or(self.closed, |newest| self.count(newest))
+        let fired = |table: &Timetable| {
+            table.count(self.start, self.seen.before(table.delay()), &self.by_the_clock)
+        };
+        self.closed + self.timetable.as_ref().map_or(0, fired)
     }
 }
 
@@ -98,11 +103,9 @@ impl Regime {
 /// did: nothing is caught up by an edit, a resume or a first start.
 pub(super) fn nothing_fires_by_an_edit(regime: Option<&Regime>, run: &Run) -> Held {
     let Some(due) = run.due.filter(|_| run.origin == Origin::Schedule) else { return Ok(()) };
-    let calendar = regime.and_then(|regime| regime.calendar.as_ref().map(|c| (c, regime.start)));
-    let is_due = |(calendar, start): (&Calendar, Wall)| {
-        due > start && calendar.next_after(Wall(due.0 - 1)) == Some(due)
-    };
-    hold("nothing_fires_by_an_edit", calendar.is_some_and(is_due), || {
+    let table = regime.and_then(|regime| regime.timetable.as_ref().map(|t| (t, regime.start)));
+    let is_due = |(table, start): (&Timetable, Wall)| due > start && table.is_due(due);
+    hold("nothing_fires_by_an_edit", table.is_some_and(is_due), || {
         format!("{} was no due time of {regime:?}", run.id)
     })
 }
@@ -132,13 +135,9 @@ pub(super) fn a_retry_follows_what_went_wrong(run: &Run, store: &Store) -> Held 
 }
 
 /// A retry is not sent once the next due time has come.
-pub(super) fn a_retry_is_before_the_next_due_time(
-    run: &Run,
-    calendar: &Calendar,
-    now: Wall,
-) -> Held {
+pub(super) fn a_retry_is_before_the_next_due_time(run: &Run, table: &Timetable, now: Wall) -> Held {
     let Some(due) = run.due.filter(|_| run.origin == Origin::Retry) else { return Ok(()) };
-    let next = calendar.next_after(due).map(|next| calendar.fires(next));
+    let next = table.next_after(due).map(|next| next.after(table.delay()));
     hold("a_retry_is_before_the_next_due_time", next.is_none_or(|next| now < next), || {
         format!("{} is begun at {now}, and {next:?} was next", run.id)
     })
@@ -386,6 +385,12 @@ pub(super) fn replies_are_true(saved: Option<&Arc<Run>>) -> Held {
 /// Once the process is told to end, no webhook is begun and nothing read.
 pub(super) fn stopping_begins_nothing(stopping: bool) -> Held {
     hold("stopping_begins_nothing", !stopping, || "a call was let go after the stop".to_owned())
+}
+
+/// Under `webhook: auto` and with a key, nothing is sent before Harness was asked where to, nor, after
+/// it was refused there, before Harness was asked again.
+pub(super) fn a_look_up_comes_first(holds: bool) -> Held {
+    hold("a_look_up_comes_first", holds, || "a webhook goes where nobody said so".to_owned())
 }
 
 /// What the clock calls for is done in one turn: the engine never asks to be woken in the past.

@@ -107,9 +107,8 @@ impl Plan {
             match rng.below(8) {
                 0 => Arc::make_mut(pipeline).paused ^= true,
                 1 => {
-                    let every = Duration::from_millis(rng.pick(&[3, 7, 60, 600]) * SECOND);
-                    let schedule = Some(Schedule::every(every, Align::Epoch, ""));
-                    Arc::make_mut(pipeline).schedule = schedule;
+                    let base = rng.pick(&[3, 7, 60, 600]) * SECOND;
+                    Arc::make_mut(pipeline).schedule = Some(schedule(base, rng));
                 }
                 2 => Arc::make_mut(pipeline).schedule = None,
                 3 => return false,
@@ -145,18 +144,53 @@ fn account(name: &str, rng: &mut Rng) -> Account {
     }
 }
 
+/// By the minute, and with local times that come twice or not at all while a history lasts.
+const MINUTELY: [&str; 4] = ["* * * * *", "*/2 * * * *", "1-59/2 * * * *", "0-9,30-59/3 0-2 * * *"];
+const SELDOM: [&str; 6] = [
+    "*/10 * * * *",
+    "5 * * * *",
+    "0,20,40 * * * *",
+    "30 0 * * *",
+    "0,15,30,45 0-2 4 * *",
+    "10,40 1,2 * nov sun",
+];
+const ZONES: [&str; 4] = ["UTC", "America/Cuiaba", "America/Miquelon", "America/St_Johns"];
+
+fn interval(base: u64, rng: &mut Rng) -> Schedule {
+    let every = Duration::from_millis(base * rng.between(1, 2) + rng.below(3) * 250);
+    Schedule::every(every, rng.pick(&[Align::Spread, Align::Epoch]), "")
+}
+
+fn cron(base: u64, jitter: Duration, rng: &mut Rng) -> Schedule {
+    let expression = if base < 10 * MINUTE { rng.pick(&MINUTELY) } else { rng.pick(&SELDOM) };
+    Schedule::cron(expression, rng.pick(&ZONES), jitter).unwrap()
+}
+
+/// Due about so often.
+fn schedule(base: u64, rng: &mut Rng) -> Schedule {
+    if base < MINUTE || rng.per_mille(500) {
+        return interval(base, rng);
+    }
+    let jitter = Duration::from_millis(rng.pick(&[0, 0, base / 2, 2 * base]));
+    cron(base, jitter, rng)
+}
+
 fn maintenance(base: u64, rng: &mut Rng) -> Vec<Maintenance> {
     let windows = rng.pick(&[0, 0, 0, 0, 1, 2]);
-    let window = |_| Maintenance {
-        begins: Schedule::every(Duration::from_millis(base * rng.between(3, 6)), Align::Epoch, ""),
-        duration: Duration::from_millis(base * rng.between(1, 2) + rng.below(3) * 300),
+    let window = |_| {
+        let every = Duration::from_millis(base * rng.between(3, 6));
+        let begins = if base < MINUTE || rng.per_mille(600) {
+            Schedule::every(every, Align::Epoch, "")
+        } else {
+            cron(10 * MINUTE, Duration::ZERO, rng)
+        };
+        let duration = Duration::from_millis(base * rng.between(1, 2) + rng.below(3) * 300);
+        Maintenance { begins, duration }
     };
     (0..windows).map(window).collect()
 }
 
 fn pipeline(name: &str, account: &AccountName, base: u64, rng: &mut Rng) -> Pipeline {
-    let every = Duration::from_millis(base * rng.between(1, 2) + rng.below(3) * 250);
-    let align = rng.pick(&[Align::Spread, Align::Epoch]);
     let millis = |rng: &mut Rng, from: &[u64]| Duration::from_millis(rng.pick(from));
     Pipeline {
         webhook: match rng.below(4) {
@@ -164,7 +198,7 @@ fn pipeline(name: &str, account: &AccountName, base: u64, rng: &mut Rng) -> Pipe
             1 => Webhook::Fixed(WebhookVersion::V2),
             _ => Webhook::Auto,
         },
-        schedule: rng.per_mille(930).then(|| Schedule::every(every, align, "")),
+        schedule: rng.per_mille(930).then(|| schedule(base, rng)),
         start_deadline: millis(rng, &[3 * SECOND, 30 * SECOND, 5 * MINUTE, 5 * MINUTE]),
         concurrency: rng.pick(&[Concurrency::Forbid, Concurrency::Allow]),
         queue_deadline: millis(rng, &[MINUTE, 10 * MINUTE, HOUR]),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Concurrency, Config};
 use harness_exporter::engine::{
-    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
-    SendTrigger,
+    Effect, Engine, Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, Reply,
+    SearchExecutions, SendTrigger,
 };
 use harness_exporter::model::{
     AccountName, Fact, Now, Outcome, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
@@ -18,8 +18,10 @@ use harness_exporter::schedule::Schedule;
 
 use super::bugs::Bug;
 use super::invariants::{self, Held, Regime};
+use super::lookups::Told;
 use super::plan::MINUTE;
 use super::store::Store;
+use super::timetable::Timetable;
 use super::world::{Event, World};
 
 /// What a turn brings that must not be seen before it is saved.
@@ -37,6 +39,7 @@ pub(super) enum Read {
     Execution(ReadExecution),
     Executions(ReadExecutions),
     Search(SearchExecutions),
+    LookUp(LookUpTrigger),
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ pub(super) struct Process {
     /// of last: the clock may have been set back before that.
     seen: BTreeMap<PipelineName, Wall>,
     wakes_at: Option<u64>,
+    pub(super) told: Told,
 }
 
 impl Process {
@@ -89,6 +93,9 @@ impl World {
             self.note("restart");
         }
         self.say(|world| format!("starts with {} pipelines", world.config.pipelines.len()));
+        for run in self.store.active().filter(|run| run.phase == Phase::Sending) {
+            self.harness.hurry_run(&run.id, &mut self.rng);
+        }
         for ((owner, key), shown) in &self.shown {
             let saved = self.store.totals.get(&(owner.clone(), *key)).copied().unwrap_or(0);
             invariants::counters_outlive_the_process(*key, *shown, saved)?;
@@ -96,7 +103,9 @@ impl World {
         let now = self.now();
         for (name, regime) in &mut self.regimes {
             let mark = self.store.pipelines.get(name).map(|row| row.mark.handled_until);
-            regime.seen = mark.unwrap_or_default().max(regime.start);
+            let delay = regime.timetable.as_ref().map_or(Duration::ZERO, Timetable::delay);
+            // What is handled has fired.
+            regime.seen = mark.unwrap_or_default().after(delay).max(regime.start);
         }
         if self.bug == Some(Bug::ForgetRemoved) {
             let removed = |run: &&Arc<Run>| self.pipeline(&run.pipeline).is_none();
@@ -115,7 +124,8 @@ impl World {
     fn born(&mut self, now: Now) -> Process {
         let mut engine = Engine::new(&self.engine_config(), self.rng.next());
         engine.restore(&self.restored(), now);
-        let board = Store { totals: self.store.totals.clone(), ..Store::default() };
+        let Store { totals, buckets, .. } = self.store.clone();
+        let board = Store { totals, buckets, ..Store::default() };
         Process {
             engine,
             pending: VecDeque::new(),
@@ -136,6 +146,7 @@ impl World {
             waiting: 0,
             seen: BTreeMap::new(),
             wakes_at: None,
+            told: Told::new(),
         }
     }
 
@@ -158,6 +169,9 @@ impl World {
         for account in config.accounts.values_mut().filter(|_| self.bug == Some(Bug::IgnoreLimiter))
         {
             Arc::make_mut(account).requests_per_minute *= 100;
+        }
+        for account in config.accounts.values_mut().filter(|_| self.bug == Some(Bug::SkipLookUp)) {
+            Arc::make_mut(account).api_key = None;
         }
         config
     }
@@ -335,11 +349,13 @@ impl World {
         } else if let Input::EventRead { .. }
         | Input::ExecutionRead { .. }
         | Input::ExecutionsRead { .. }
-        | Input::Searched { .. } = &input
+        | Input::Searched { .. }
+        | Input::TriggerLookedUp { .. } = &input
         {
             process.calls -= 1;
         }
         let Some(input) = self.spoil(input) else { return Ok(()) };
+        self.note_told(&input);
         self.turn(vec![input])
     }
 
@@ -413,6 +429,7 @@ impl World {
                     turn.sends.push(send);
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
+                Effect::LookUpTrigger(look_up) => reads.push(Read::LookUp(look_up)),
                 Effect::ReadEvent(read) => reads.push(Read::Event(read)),
                 Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
                 Effect::ReadExecutions(read) => reads.push(Read::Executions(read)),
@@ -441,6 +458,7 @@ impl World {
         let Some(process) = &self.process else { return Ok(()) };
         for send in &turn.sends {
             invariants::stopping_begins_nothing(process.stopping)?;
+            self.check_address(send)?;
             let rest = process.rests.get(&send.pipeline.account).copied().unwrap_or(0);
             invariants::throttling_is_heeded(mono, rest)?;
             if let Some(due) = send.due {
@@ -453,12 +471,12 @@ impl World {
             let (Some(run), Some(config)) = (begun, self.pipeline(&send.pipeline.name)) else {
                 continue;
             };
-            let calendar = Calendar::of(config);
+            let timetable = Timetable::of(config);
             let paused = config.paused || process.held.contains(&config.name);
-            let left_alone = paused || calendar.is_maintenance(now.wall);
+            let left_alone = paused || timetable.is_maintenance(now.wall);
             invariants::nothing_is_sent_while_left_alone(run, left_alone)?;
             if run.phase == Phase::Sending && run.sent == Some(run.begun) {
-                invariants::a_retry_is_before_the_next_due_time(run, &calendar, now.wall)?;
+                invariants::a_retry_is_before_the_next_due_time(run, &timetable, now.wall)?;
             }
         }
         Ok(())
@@ -480,12 +498,13 @@ impl World {
         let name: PipelineName = row.name.clone();
         let seen = self.process.as_ref().and_then(|process| process.seen.get(&name).copied());
         let regime: &mut Regime = self.regimes.entry(name).or_default();
-        let calendar = Calendar::read(&row.name, &row.schedule);
+        let timetable = Timetable::read(&row.name, &row.schedule);
         *regime = Regime {
             closed: regime.count(row.mark.handled_until),
-            calendar: (!row.paused && !row.held).then_some(calendar),
+            timetable: timetable.filter(|_| !row.paused && !row.held),
             start: row.mark.handled_until,
             seen: row.mark.handled_until.max(seen.unwrap_or_default()),
+            ..Regime::default()
         };
     }
 }
