@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -34,23 +33,13 @@ const NOT_IN_THE_DEMO: [(&str, &str); 2] = [
 /// The demonstration, a day in 6 seconds, and where it listens. Its pipelines have an extra label,
 /// which no rule and no panel may trip over.
 async fn demo(folder: &Path) -> (Child, String) {
-    let changes = [
-        ("\n  labels: []\n", "\n  labels: [team]\n"),
-        ("\n  labels: {}\n", "\n  labels: {team: web}\n"),
-    ];
-    let config = changes.iter().fold(text("config.yaml"), |config, (from, to)| {
-        assert_eq!(config.matches(from).count(), 1, "{from}");
-        config.replace(from, to)
-    });
-    let path = folder.join("config.yaml");
-    fs::write(&path, config).unwrap();
     let choices = [
         ("run_info: false", "run_info: true"),
         ("labels: []", "labels: [team]"),
         ("labels: {}", "labels: {team: shop}"),
     ];
-    let config = folder.join("config.yaml");
-    fs::write(&config, changed(&text("config.yaml"), &choices)).unwrap();
+    let path = folder.join("config.yaml");
+    fs::write(&path, changed(&text("config.yaml"), &choices)).unwrap();
     let mut command = exporter();
     command
         .args(["demo", "--speed=14400", "--web.listen-address=127.0.0.1:0"])
@@ -90,6 +79,14 @@ fn config(demo: &str, alertmanager: &str) -> String {
         ("localhost:10427", demo),
     ];
     changed(&text("deploy/prometheus/prometheus.yml"), &changes)
+}
+
+/// A text in which each of these is there once, and is something else now.
+fn changed(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        text.replace(from, to)
+    })
 }
 
 /// The alerts that have come to an Alertmanager.
