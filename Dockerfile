@@ -1,7 +1,7 @@
 # The image: one static binary, the certificates it needs to trust Harness, and a folder for the
 # store. There is no shell in it; `harness-exporter health` asks whether it is well.
 
-FROM rust:1.95-slim-bookworm AS build
+FROM docker.io/library/rust:1.95-slim-bookworm AS build
 WORKDIR /src
 COPY . .
 # Another profile builds faster and runs slower.

@@ -10,14 +10,15 @@
     reason = "a measurement, run by hand"
 )]
 
+mod exporter;
+
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use exporter::{ACCOUNT, Exporter, sum};
 use harness_exporter::config::Location;
 use harness_exporter::model::{
     AccountName, Change, EventId, ExecutionId, Fact, Outcome, Phase, PipelineName, Run, RunId,
@@ -26,19 +27,24 @@ use harness_exporter::model::{
 use harness_exporter::simulator::{Simulator, Stage, World};
 use harness_exporter::store::{Care, Store};
 
-const ACCOUNT: &str = "acme0000000000000000AA";
-
-/// Clock ticks a second in `/proc/PID/stat`: fixed by Linux' interface to programs.
-const TICKS_PER_SECOND: f64 = 100.0;
-
 #[tokio::main]
 async fn main() {
+    // `cargo bench --bench process -- restart` measures only what has that in its name.
+    let asked: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let parts: [(&str, &dyn Fn()); 6] = [
+        ("idle", &idle),
+        ("in_flight", &|| in_flight(1_000)),
+        ("each_run", &|| for_each_run(1_000, "spread")),
+        ("each_run_at_once", &|| for_each_run(1_000, "epoch")),
+        ("restart", &|| restart(0)),
+        ("restart_after_long", &|| restart(100)),
+    ];
     println!("| what | figure |\n|---|---|");
-    idle();
-    in_flight(1_000);
-    for_each_run(1_000);
-    restart(0);
-    restart(100);
+    for (name, measure) in parts {
+        if asked.is_empty() || asked.iter().any(|asked| name.contains(asked.as_str())) {
+            measure();
+        }
+    }
 }
 
 /// Memory of an exporter that has nothing to do.
@@ -74,16 +80,19 @@ fn in_flight(count: usize) {
     println!("| for one run in flight | {:.1} kB |", (after - before) / count as f64);
 }
 
-/// CPU time from trigger to recorded.
-fn for_each_run(count: usize) {
-    let simulator = world(count, Duration::from_secs(3));
-    let exporter = Exporter::start(&simulator.url(), &pipelines(count, "every: 10s"));
+/// CPU time from trigger to recorded, with most of `count` pipelines having a run in flight at any time: due one after
+/// the other, or all at once.
+fn for_each_run(count: usize, align: &str) {
+    let simulator = world(count, Duration::from_secs(8));
+    let schedule = format!("every: 10s, align: {align}, concurrency: allow");
+    let exporter = Exporter::start(&simulator.url(), &pipelines(count, &schedule));
     exporter.until(|text| sum(text, "harness_pipeline_runs_total", "") >= 1.0);
     let (cpu, ended, calls) = (exporter.cpu(), exporter.ended(), exporter.calls());
-    exporter.settle(Duration::from_secs(30));
+    exporter.settle(Duration::from_secs(40));
     let (cpu, ended, calls) =
         (exporter.cpu() - cpu, exporter.ended() - ended, exporter.calls() - calls);
-    println!("| runs ended in 30 s, {count} pipelines | {ended} |");
+    let how = if align == "epoch" { "all due at once" } else { "due one after the other" };
+    println!("| runs ended in 40 s, {count} pipelines every 10 s, {how} | {ended} |");
     println!("| calls for one run | {:.1} |", calls / ended);
     println!("| CPU for one run, saved to disk | {:.3} ms |", cpu / ended * 1e3);
 }
@@ -97,8 +106,11 @@ fn restart(ended: i64) {
     let bytes = std::fs::metadata(folder.path().join("store.db")).unwrap().len();
     let runs = 1_000 * (10 + ended);
     let begun = Instant::now();
-    let exporter =
-        Exporter::start_on(folder, &simulator.url(), &pipelines(1_000, "concurrency: allow"));
+    let exporter = Exporter::start_on(
+        folder,
+        &format!("url: '{}'", simulator.url()),
+        &pipelines(1_000, "concurrency: allow"),
+    );
     let text = exporter.scrape();
     let shown = begun.elapsed();
     assert!(sum(&text, "harness_pipeline_active_runs", "") >= 10_000.0);
@@ -172,105 +184,4 @@ fn pipelines(count: usize, more: &str) -> String {
         let _ = writeln!(text, "  - {{pipeline: p{number}, trigger: exporter{separator}{more}}}");
         text
     })
-}
-
-struct Exporter {
-    child: Child,
-    address: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Exporter {
-    fn start(url: &str, pipelines: &str) -> Self {
-        Self::start_on(tempfile::tempdir().unwrap(), url, pipelines)
-    }
-
-    fn start_on(folder: tempfile::TempDir, url: &str, pipelines: &str) -> Self {
-        let config = folder.path().join("config.yaml");
-        std::fs::write(
-            &config,
-            format!(
-                "accounts:\n  - {{account_id: {ACCOUNT}, url: '{url}', requests_per_minute: 1000000, \
-                 max_active_runs: 1000000, triggers_per_minute: 1000000}}\n\
-                 defaults: {{org: default, project: shop}}\n\
-                 storage: {{url: 'sqlite://{}'}}\npipelines:\n{pipelines}",
-                folder.path().join("store.db").display(),
-            ),
-        )
-        .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_harness-exporter"))
-            .args(["serve", "--web.listen-address=127.0.0.1:0", "--config.file"])
-            .arg(Path::new(&config))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line =
-            lines.find(|line| line.as_ref().unwrap().contains("msg=listening")).unwrap().unwrap();
-        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-        // Read on, or the exporter would block on a full pipe.
-        std::thread::Builder::new().spawn(move || lines.for_each(drop)).unwrap();
-        Self { child, address, _folder: folder }
-    }
-
-    fn scrape(&self) -> String {
-        use std::io::{Read, Write};
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    fn until(&self, holds: impl Fn(&str) -> bool) {
-        let begun = Instant::now();
-        while !holds(&self.scrape()) {
-            assert!(begun.elapsed() < Duration::from_mins(2), "it takes too long");
-            self.settle(Duration::from_millis(200));
-        }
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as what happens to the exporter")]
-    fn settle(&self, time: Duration) {
-        std::thread::sleep(time);
-    }
-
-    fn ended(&self) -> f64 {
-        sum(&self.scrape(), "harness_pipeline_runs_total", "")
-    }
-
-    fn calls(&self) -> f64 {
-        sum(&self.scrape(), "harness_api_requests_total", "")
-    }
-
-    fn resident_kb(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
-    /// User and system time so far, in seconds.
-    fn cpu(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).unwrap().parse::<f64>().unwrap();
-        (ticks(11) + ticks(12)) / TICKS_PER_SECOND
-    }
-}
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-/// The sum over the series of `metric` whose labels hold `label`.
-fn sum(text: &str, metric: &str, label: &str) -> f64 {
-    text.lines()
-        .filter(|line| line.starts_with(metric) && line.contains(label))
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
 }

@@ -271,7 +271,7 @@ fn execution_url(running: &Running, run: &Run) -> Option<String> {
     let account = config.accounts.get(&run.account)?;
     let pipeline = config.pipelines.iter().find(|pipeline| pipeline.name == run.pipeline)?;
     let execution = run.execution.as_ref()?;
-    Some(harness::execution_page(account, &pipeline.target(), execution).to_string())
+    Some(account.execution_page(&pipeline.target(), execution).to_string())
 }
 
 fn still_ticks(clock: Clock, pulse: Arc<AtomicU64>) -> Box<dyn Fn() -> bool + Send + Sync> {

@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::calendar::Calendar;
-use crate::config::{self, Config};
+use crate::config::{self, Config, MetricsOptions};
 use crate::model::{
     AccountName, ActiveState, Change, Durations, Fact, PauseCause, PipelineName, Restored, Run,
     RunId, RunResult, StoredPipeline, Wall,
@@ -42,6 +44,8 @@ pub struct Board {
     shown: Shown,
     waiting: u64,
     dry_run: bool,
+    /// The upper bounds of the buckets in which durations are counted, in milliseconds.
+    buckets: Arc<[i64]>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -67,6 +71,10 @@ pub struct Snapshot {
 pub struct PipelineBoard {
     /// Its entry in the config.
     pub config: Arc<config::Pipeline>,
+    /// What of its series is a matter of choice. Its durations are counted in the buckets of
+    /// [`Fact::Buckets`], which follows from them.
+    pub options: Arc<MetricsOptions>,
+    account: Option<Arc<config::Account>>,
     /// Its totals.
     pub totals: Totals,
     /// Its runs that are not over.
@@ -94,6 +102,7 @@ pub struct PipelineBoard {
     /// The latest of when it was first loaded, last resumed, and had its schedule edited.
     since: Option<Wall>,
     durations: Durations,
+    buckets: Arc<[i64]>,
 }
 
 /// What has happened to all pipelines of one account.
@@ -126,6 +135,7 @@ impl Board {
             shown: Shown::default(),
             waiting: 0,
             dry_run: false,
+            buckets: config.metrics.duration_buckets.clone(),
         };
         board.configure(config);
         board
@@ -133,10 +143,13 @@ impl Board {
 
     /// Shows the pipelines and accounts of `config` from now on, with what has been counted of each.
     pub fn configure(&mut self, config: &Config) {
+        let options = Arc::new(config.metrics.clone());
         for pipeline in &config.pipelines {
             let dry_run = self.dry_run;
+            let options = Arc::clone(&options);
             let board = self.pipeline(&pipeline.name);
-            (board.config, board.dry_run) = (Arc::clone(pipeline), dry_run);
+            (board.config, board.dry_run, board.options) = (Arc::clone(pipeline), dry_run, options);
+            board.account = config.accounts.get(&pipeline.account).cloned();
             board.calendar = Calendar::of(pipeline);
             board.expect();
         }
@@ -164,6 +177,7 @@ impl Board {
     /// How many due times wait and when a pipeline is next due are not in a store: the engine says
     /// so by a fact.
     pub fn restore(&mut self, restored: &Restored) {
+        self.count_in(&restored.buckets);
         for total in &restored.totals {
             self.totals_of(&total.owner).insert(total.key, total.value);
         }
@@ -180,7 +194,7 @@ impl Board {
 
     /// Takes note of a fact. Each is to be folded once.
     pub fn fold(&mut self, fact: &Fact) {
-        for Entry { owner, key, op } in totals::of(fact) {
+        for Entry { owner, key, op } in totals::of(fact, &self.buckets) {
             let value = self.totals_of(&owner).entry(key).or_default();
             *value = op.apply(*value);
         }
@@ -200,7 +214,19 @@ impl Board {
                 self.pipeline(pipeline).in_maintenance = *inside;
             }
             Fact::Loaded(row) => self.pipeline(&row.name).take(row),
+            Fact::Buckets(buckets) => self.count_in(buckets),
             Fact::Missed { .. } => {}
+        }
+    }
+
+    /// Durations are counted in these buckets from now on. Those of pipelines that are not shown
+    /// begin anew too: they would not add up when they are back.
+    fn count_in(&mut self, buckets: &Arc<[i64]>) {
+        self.buckets = Arc::clone(buckets);
+        for board in self.pipelines.values_mut() {
+            let board = Arc::make_mut(board);
+            board.buckets = Arc::clone(buckets);
+            board.totals.retain(|key, _| !matches!(key, Key::Duration(..)));
         }
     }
 
@@ -222,9 +248,10 @@ impl Board {
     }
 
     fn pipeline(&mut self, name: &PipelineName) -> &mut PipelineBoard {
+        let buckets = &self.buckets;
         let board = self.pipelines.entry(name.clone()).or_insert_with(|| {
             let nobodys = config::Pipeline::new(name.clone(), AccountName::new(""));
-            Arc::new(PipelineBoard::new(Arc::new(nobodys)))
+            Arc::new(PipelineBoard::new(Arc::new(nobodys), Arc::clone(buckets)))
         });
         Arc::make_mut(board)
     }
@@ -242,8 +269,10 @@ fn shown<K: Ord, B>(boards: &BTreeMap<K, Arc<B>>, shown: &BTreeSet<K>) -> Vec<Ar
 }
 
 impl PipelineBoard {
-    fn new(config: Arc<config::Pipeline>) -> Self {
+    fn new(config: Arc<config::Pipeline>, buckets: Arc<[i64]>) -> Self {
         Self {
+            options: Arc::default(),
+            account: None,
             durations: Durations::of(config.name.clone()),
             calendar: Calendar::of(&config),
             since: None,
@@ -259,6 +288,7 @@ impl PipelineBoard {
             dry_run: false,
             held: false,
             in_maintenance: false,
+            buckets,
         }
     }
 
@@ -323,6 +353,14 @@ impl PipelineBoard {
         }
     }
 
+    /// Where Harness shows the execution of one of its runs; none where the run is of another account
+    /// than the config names now.
+    #[must_use]
+    pub fn execution_page(&self, run: &Run) -> Option<Url> {
+        let account = self.account.as_ref().filter(|account| account.name == run.account)?;
+        Some(account.execution_page(&self.config.target(), run.execution.as_ref()?))
+    }
+
     /// One of its totals.
     #[must_use]
     pub fn total(&self, key: Key) -> i64 {
@@ -334,7 +372,7 @@ impl PipelineBoard {
     pub fn durations(&self, result: RunResult) -> Option<Distribution> {
         let cell = |cell| Key::Duration(result, cell);
         (self.total(Key::Runs(result)) > 0)
-            .then(|| Distribution::of(&self.totals, totals::DURATION_BOUNDS, cell))
+            .then(|| Distribution::of(&self.totals, &self.buckets, cell))
     }
 
     /// The active runs in `state`.

@@ -3,8 +3,11 @@
 //! One function, [`of`], says it. The store carries the same entries into its tables, in the
 //! transaction that saves the fact, as the board carries into what `/metrics` shows, so that the
 //! two cannot differ and each run is counted once. Totals are never pruned.
+//!
+//! Histograms of durations have the buckets that the config wants. Both have to begin them anew at
+//! [`Fact::Buckets`], which comes in order with the facts that are counted in them.
 
-pub use crate::model::{Cell, DURATION_BOUNDS, Key, Owner, Total, WAIT_BOUNDS};
+pub use crate::model::{Cell, DURATION_BOUNDS, DURATIONS, Key, Owner, Total, WAIT_BOUNDS};
 use crate::model::{Change, Fact, Origin, Reason, Run, RunResult, SlotResult};
 
 /// How a number changes.
@@ -41,23 +44,26 @@ pub struct Entry {
     pub op: Op,
 }
 
-/// What `fact` does to the books.
+/// What `fact` does to the books, in which durations are counted in buckets with these upper bounds
+/// (milliseconds, rising).
 #[must_use]
-pub fn of(fact: &Fact) -> Vec<Entry> {
+pub fn of(fact: &Fact, buckets: &[i64]) -> Vec<Entry> {
     match fact {
-        Fact::Run { run, change, .. } => of_run(run, *change),
+        Fact::Run { run, change, .. } => of_run(run, *change, buckets),
         Fact::Missed { pipeline, reason, count, .. } => {
             let by = Op::Add(i64::try_from(*count).unwrap_or(i64::MAX));
             let entry = |key| Entry { owner: Owner::Pipeline(pipeline.clone()), key, op: by };
             vec![entry(Key::Missed(*reason)), entry(Key::Slots(SlotResult::Missed))]
         }
-        Fact::Loaded(_) | Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {
-            Vec::new()
-        }
+        Fact::Loaded(_)
+        | Fact::Buckets(_)
+        | Fact::Waiting(_)
+        | Fact::Next { .. }
+        | Fact::Maintenance { .. } => Vec::new(),
     }
 }
 
-fn of_run(run: &Run, change: Change) -> Vec<Entry> {
+fn of_run(run: &Run, change: Change, buckets: &[i64]) -> Vec<Entry> {
     let mut book = Book { run, entries: Vec::new() };
     match change {
         Change::Begun => book.pipeline(Key::Triggers(run.origin), Op::Add(1)),
@@ -71,7 +77,7 @@ fn of_run(run: &Run, change: Change) -> Vec<Entry> {
             );
         }
         Change::TriggerFailed => book.trigger_failed(),
-        Change::Finished => book.finished(),
+        Change::Finished => book.finished(buckets),
         Change::Settled => book.settle(),
         Change::Sending
         | Change::Waiting
@@ -116,7 +122,7 @@ impl Book<'_> {
         self.observe(WAIT_BOUNDS, self.run.processing, owner, Key::Processing);
     }
 
-    fn finished(&mut self) {
+    fn finished(&mut self, buckets: &[i64]) {
         let result = self.run.result.unwrap_or(RunResult::Lost);
         self.pipeline(Key::Runs(result), Op::Add(1));
         if let Some(end) = self.run.end {
@@ -129,9 +135,7 @@ impl Book<'_> {
         }
         self.settle();
         let pipeline = Owner::Pipeline(self.run.pipeline.clone());
-        self.observe(DURATION_BOUNDS, self.run.duration, pipeline, |cell| {
-            Key::Duration(result, cell)
-        });
+        self.observe(buckets, self.run.duration, pipeline, |cell| Key::Duration(result, cell));
         let account = Owner::Account(self.run.account.clone());
         self.observe(WAIT_BOUNDS, self.run.queue, account, Key::Queue);
     }

@@ -14,9 +14,9 @@ const PIPELINES: [(&str, &str); 4] =
     [("default", "checkout"), ("default", "search"), ("eu", "billing"), ("default", "removed")];
 
 /// What a store and a reader of the whole history would know.
-#[derive(Default)]
 struct History {
     facts: Vec<Fact>,
+    buckets: Arc<[i64]>,
     runs: BTreeMap<RunId, Arc<Run>>,
     totals: BTreeMap<(Owner, Key), i64>,
 }
@@ -26,7 +26,12 @@ type Step = (usize, u8, u32);
 
 impl History {
     fn of(steps: &[Step]) -> Self {
-        let mut history = Self::default();
+        let mut history = Self {
+            facts: Vec::new(),
+            buckets: Arc::from(totals::DURATION_BOUNDS),
+            runs: BTreeMap::new(),
+            totals: BTreeMap::new(),
+        };
         for (at, step) in steps.iter().enumerate() {
             history.step(*step, noon(i64::try_from(at).unwrap() / 2));
         }
@@ -53,6 +58,9 @@ impl History {
             4 => {
                 let at = number.is_multiple_of(2).then_some(Wall(NOON.0 + i64::from(number)));
                 self.push(Fact::Next { pipeline, at });
+            }
+            5 if number.is_multiple_of(4) => {
+                self.push(Fact::Buckets([i64::from(number), 20_000_000].into()));
             }
             _ => {
                 let mut active = self.runs.values();
@@ -110,7 +118,11 @@ impl History {
     }
 
     fn push(&mut self, fact: Fact) {
-        for entry in totals::of(&fact) {
+        if let Fact::Buckets(buckets) = &fact {
+            self.totals.retain(|(_, key), _| !matches!(key, Key::Duration(..)));
+            self.buckets = buckets.clone();
+        }
+        for entry in totals::of(&fact, &self.buckets) {
             let value = self.totals.entry((entry.owner, entry.key)).or_default();
             *value = entry.op.apply(*value);
         }
@@ -155,6 +167,7 @@ impl History {
             runs: runs.into_values().collect(),
             totals: totals.collect(),
             durations: Vec::new(),
+            buckets: self.buckets.clone(),
         }
     }
 
@@ -190,7 +203,9 @@ fn said(board: &Board) -> String {
         let PipelineBoard { config, totals, active, next, .. } = board.as_ref();
         let runs =
             [&board.newest, &board.newest_executed, &board.newest_finished, &board.newest_resolved];
-        format!("{} {totals:?} {active:?} {next:?} {runs:?}\n", config.name)
+        let took = RunResult::ALL.iter().map(|result| board.durations(*result));
+        let took: Vec<_> = took.collect();
+        format!("{} {totals:?} {active:?} {next:?} {runs:?} {took:?}\n", config.name)
     });
     let accounts = snapshot.accounts.iter().map(|account| format!("{account:?}\n"));
     pipelines.chain(accounts).collect::<String>() + &snapshot.waiting.to_string()
@@ -377,4 +392,53 @@ fn what_leaves_the_config_is_counted_on_and_shown_again_when_it_is_back() {
     let back = back.unwrap();
     assert_eq!((back.total(Key::Triggers(Origin::Schedule)), back.active.len()), (1, 0));
     assert_eq!(back.total(Key::TriggerFailures(Reason::Other)), 1);
+}
+
+#[test]
+fn changed_buckets_begin_every_histogram_of_durations_anew_and_nothing_else() {
+    let finished = |name: &str, id: u64| Fact::Run {
+        run: Arc::new(Run {
+            id: RunId::of_request(&PipelineName::new(name), id),
+            execution: execution(id),
+            phase: Phase::Ended,
+            result: Some(RunResult::Success),
+            duration: Some(90_000),
+            queue: Some(700),
+            end: Some(NOON),
+            ..run("default", name, NOON)
+        }),
+        change: Change::Finished,
+        mark: None,
+    };
+    let both = config(&[("default", "checkout"), ("default", "removed")]);
+    let mut board = folded(&[finished("checkout", 1), finished("removed", 2)]);
+    let others: Arc<[i64]> = [60_000, 300_000].into();
+    board.fold(&Fact::Buckets(others.clone()));
+    board.configure(&both);
+    let shown = |board: &Board| {
+        let snapshot = board.snapshot();
+        let counts = snapshot.pipelines.iter().map(|board| {
+            let runs = board.total(Key::Runs(RunResult::Success));
+            (board.durations(RunResult::Success).unwrap(), runs, board.durations(RunResult::Error))
+        });
+        (counts.collect::<Vec<_>>(), snapshot.accounts[0].queue().count)
+    };
+    let none = Distribution { buckets: vec![(60_000, 0), (300_000, 0)], count: 0, sum: 0 };
+    assert_eq!(shown(&board), (vec![(none.clone(), 1, None), (none.clone(), 1, None)], 2));
+    board.fold(&finished("removed", 3));
+    let one = Distribution { buckets: vec![(60_000, 0), (300_000, 1)], count: 1, sum: 90_000 };
+    assert_eq!(shown(&board), (vec![(none, 1, None), (one, 2, None)], 3));
+
+    let mut again = Board::new(&both);
+    let totals = board.pipelines.values().flat_map(|board| {
+        let owner = Owner::Pipeline(board.config.name.clone());
+        let total = move |(key, value): (&Key, &i64)| Total {
+            owner: owner.clone(),
+            key: *key,
+            value: *value,
+        };
+        board.totals.iter().map(total)
+    });
+    again.restore(&Restored { totals: totals.collect(), buckets: others, ..Restored::default() });
+    assert_eq!(shown(&again).0, shown(&board).0);
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::app::{self, clients};
 use crate::config::{Config, Pipeline};
 use crate::driver::Follower;
-use crate::harness::{self, execution_page};
+use crate::harness;
 use crate::model::{Change, Outcome, Phase, PipelineName, Run as Record, RunResult};
 
 /// Trigger pipelines now and follow them to their ends
@@ -235,7 +235,7 @@ impl Following<'_> {
         let account = self.config.accounts.get(&run.account);
         let page = pipeline.zip(account).zip(run.execution.as_ref()).map(
             |((pipeline, account), execution)| {
-                execution_page(account, &pipeline.target(), execution)
+                account.execution_page(&pipeline.target(), execution)
             },
         );
         Report::of_run(run, page)

@@ -12,9 +12,9 @@ use super::direct::DirectAccount;
 use super::report::Report;
 use super::{Failure, block_on, load::load, print, serve};
 use crate::app::clients;
-use crate::config::{Account, Config, Pipeline};
+use crate::config::{Account, Config, Pipeline, Results};
 use crate::driver::{Clock, Follower};
-use crate::harness::{self, Client, execution_page};
+use crate::harness::{self, Client};
 use crate::model::{
     AccountName, Answered, DetailsVersion, EventAnswer, EventId, Phase, PipelineName, Run, RunId,
     Target,
@@ -101,7 +101,7 @@ impl Status {
         let mut refusals = Vec::new();
         for (name, account) in &config.accounts {
             let Some(client) = clients.get(name) else { continue };
-            let why = match look(client, name, &self.event).await {
+            let why = match look(client, name, &self.event, config.results).await {
                 Look::Told(mut event) => {
                     // So that it is looked at as its entry says.
                     if let Some(entry) = entry_of(config, account, event.target.as_ref()) {
@@ -130,7 +130,7 @@ impl Status {
 }
 
 /// Looks once, at the older endpoint where the newer one is not there.
-async fn look(client: &Client, account: &AccountName, event: &EventId) -> Look {
+async fn look(client: &Client, account: &AccountName, event: &EventId, results: Results) -> Look {
     let mut version = DetailsVersion::V2;
     let mut answered = client.read_event(version, event).await;
     if answered.answer == EventAnswer::UnknownPath {
@@ -142,7 +142,8 @@ async fn look(client: &Client, account: &AccountName, event: &EventId) -> Look {
         EventAnswer::Details(details) => {
             let now = Clock::start().now();
             let mut run = unread(account, event);
-            run::read(&mut run, &details, &Sight { now, since_sent: Duration::ZERO, skew });
+            let sight = Sight { now, since_sent: Duration::ZERO, skew, results };
+            run::read(&mut run, &details, &sight);
             Look::Told(Box::new(Event { run, target: details.target }))
         }
         EventAnswer::NoHistory => Look::NoRecord { may_be_queued: version == DetailsVersion::V1 },
@@ -177,7 +178,7 @@ impl View<'_> {
     fn print(&self, event: &Event, text: fn(&Report) -> String) -> Result<(), Failure> {
         let Event { run, target } = event;
         let page = target.as_ref().zip(run.execution.as_ref());
-        let page = page.map(|(target, execution)| execution_page(self.account, target, execution));
+        let page = page.map(|(target, execution)| self.account.execution_page(target, execution));
         let name = target.as_ref().map(|target| self.name_of(target));
         Ok(print(&Report::of_event(run, name, page).written(self.output, text))?)
     }
@@ -203,7 +204,8 @@ impl View<'_> {
             // An event that was queued at the first look did not say what it was for.
             if event.target.is_none()
                 && let (Some(client), Some(id)) = (&client, &run.event)
-                && let Look::Told(again) = look(client, &self.account.name, id).await
+                && let Look::Told(again) =
+                    look(client, &self.account.name, id, self.config.results).await
             {
                 event.target = again.target;
             }

@@ -137,7 +137,13 @@ pub static CONFIG: Section = Section {
             Absent::Means("required, in any of the files"),
             "What is triggered.",
         ),
-        key("results", In(&RESULTS), NONE, "What four debatable statuses of Harness count as."),
+        key(
+            "results",
+            In(&RESULTS),
+            NONE,
+            "What four debatable statuses of Harness count as. A change holds for the runs that end \
+             after it.",
+        ),
         key("metrics", In(&METRICS), NONE, "What of /metrics is a matter of choice."),
         key(
             "notifications",
@@ -382,7 +388,12 @@ pub static RESULTS: Section = Section {
 pub static METRICS: Section = Section {
     about: "What is shown beside what always is.",
     keys: &[&[
-        key("stages", Form::Flag, is("true"), "Duration and status of each stage."),
+        key(
+            "stages",
+            Form::Flag,
+            is("true"),
+            "Duration and status of each stage: at most 50 of a pipeline.",
+        ),
         key(
             "run_info",
             Form::Flag,
@@ -393,13 +404,15 @@ pub static METRICS: Section = Section {
             "labels",
             Labels,
             is("[]"),
-            "Names of labels of your own, at most 10; pipelines say their values under `labels`.",
+            "Names of labels of your own on every metric of a pipeline, at most 10; pipelines say their \
+             values under `labels`, and where one does not it is empty.",
         ),
         key(
             "duration_buckets",
             Durations,
             is("[1s, 5s, 15s, 30s, 1m, 2m, 5m, 10m, 20m, 30m, 1h, 2h, 4h, 12h, 25h]"),
-            "Upper bounds of the histogram of durations, rising; changed ones begin it anew.",
+            "Upper bounds of the histogram of durations, at most 50, rising. Changed ones begin it anew, \
+             at a reload too; quantiles over a time in which they changed mean nothing.",
         ),
     ]],
 };

@@ -49,7 +49,10 @@ pub use self::schema::schema;
 pub use self::secret::Secrets;
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
-use crate::model::{AccountName, DURATION_BOUNDS, PipelineName, RunResult, Target, WebhookVersion};
+use crate::model::{
+    AccountName, DURATION_BOUNDS, ExecutionId, PipelineName, RunResult, Status, Target,
+    WebhookVersion,
+};
 use crate::schedule::Schedule;
 
 /// The account id of the shipped `config.yaml`, which stands for one's own. `serve` refuses it.
@@ -159,6 +162,20 @@ impl Account {
             timeout: DEFAULT_TIMEOUT,
             ca_file: None,
         }
+    }
+
+    /// The page on which Harness shows an execution. Built from the account's own URL: none that an
+    /// answer names is ever shown as a place to go to.
+    #[must_use]
+    pub fn execution_page(&self, target: &Target, execution: &ExecutionId) -> Url {
+        let Target { org, project, pipeline, .. } = target;
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["ng", "account", &self.account_id, "all"]);
+            segments.extend(["orgs", org, "projects", project, "pipelines", pipeline]);
+            segments.extend(["executions", execution.as_str(), "pipeline"]);
+        }
+        url
     }
 }
 
@@ -293,6 +310,20 @@ pub struct Results {
     pub aborted_by_freeze: RunResult,
     /// Harness' `Suspended`.
     pub suspended: RunResult,
+}
+
+impl Results {
+    /// What `status` counts as, or `None` where the execution is still active.
+    #[must_use]
+    pub const fn of(&self, status: Status) -> Option<RunResult> {
+        match status {
+            Status::IgnoreFailed => Some(self.ignore_failed),
+            Status::ApprovalRejected => Some(self.approval_rejected),
+            Status::AbortedByFreeze => Some(self.aborted_by_freeze),
+            Status::Suspended => Some(self.suspended),
+            settled => settled.result(),
+        }
+    }
 }
 
 impl Default for Results {

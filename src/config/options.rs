@@ -11,13 +11,14 @@ use super::problem::quoted;
 use super::{MetricsOptions, Results, SecretSource, secret, values};
 use crate::model::RunResult;
 
-/// Names that no extra label may have: those of our own labels, and those that Prometheus puts
-/// beside or into a series.
-pub const RESERVED_LABELS: [&str; 31] = [
+/// Names that no extra label may have: those of our own labels, those that Prometheus puts beside or
+/// into a series, and those by which the rules tell replicas apart.
+pub const RESERVED_LABELS: [&str; 33] = [
     "account",
     "cause",
     "code",
     "concurrency",
+    "container",
     "endpoint",
     "execution_id",
     "instance",
@@ -30,6 +31,7 @@ pub const RESERVED_LABELS: [&str; 31] = [
     "outcome",
     "pipeline",
     "pipeline_identifier",
+    "pod",
     "project",
     "quantile",
     "reason",

@@ -212,7 +212,6 @@ impl Found {
             metrics: metrics.unwrap_or_default(),
             notifications: self.notifications.value,
         };
-        warn_of_what_has_no_effect(&config, first, &mut self.report);
         (Some(config), self.report)
     }
 
@@ -306,18 +305,4 @@ fn finish_pipelines(groups: Vec<Group>, whole: &Whole, report: &mut Report) -> V
 fn target(pipeline: &Pipeline) -> [String; 5] {
     let Pipeline { account, org, project, pipeline, trigger, .. } = pipeline;
     [account.to_string(), org.clone(), project.clone(), pipeline.clone(), trigger.clone()]
-}
-
-/// Keys of the contract that are read and checked, and that nothing heeds yet: said, so that nobody
-/// relies on them.
-fn warn_of_what_has_no_effect(config: &Config, first: &Place, report: &mut Report) {
-    let has_labels = |pipeline: &Arc<Pipeline>| !pipeline.labels.is_empty();
-    let set = [
-        ("results", config.results != Results::default()),
-        ("metrics", config.metrics != MetricsOptions::default()),
-        ("labels", config.pipelines.iter().any(has_labels)),
-    ];
-    for (key, _) in set.iter().filter(|(_, set)| *set) {
-        report.warn(first, format!("`{key}` is checked and has no effect in this version yet"));
-    }
 }

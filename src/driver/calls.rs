@@ -12,11 +12,12 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::engine::{
-    Input, ReadEvent, ReadExecution, ReadExecutions, SearchExecutions, SendTrigger,
+    Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, SearchExecutions, SendTrigger,
 };
 use crate::harness::{Client, TriggerCall};
 use crate::model::{
-    AccountName, Answered, EventAnswer, ExecutionAnswer, ExecutionsAnswer, TriggerAnswer,
+    AccountName, Answered, EventAnswer, ExecutionAnswer, ExecutionsAnswer, LookupAnswer,
+    TriggerAnswer,
 };
 
 /// What a call came to.
@@ -72,7 +73,7 @@ impl Calls {
             let _place = room.acquire().await;
             let call = TriggerCall {
                 pipeline: &send.pipeline,
-                version: send.version,
+                address: &send.address,
                 payload: &send.payload,
             };
             let answered = match client {
@@ -85,54 +86,80 @@ impl Calls {
 
     /// Reads an event.
     pub(super) fn read_event(&mut self, read: ReadEvent) {
-        let client = self.clients.get(&read.account).cloned();
-        let room = self.room_for_reads.clone();
-        self.reads.spawn(async move {
-            let _place = room.acquire().await;
+        let ReadEvent { account, run, version, event, .. } = read;
+        self.read(account, async move |client| {
             let answered = match client {
-                Some(client) => client.read_event(read.version, &read.event).await,
+                Some(client) => client.read_event(version, &event).await,
                 None => no_client(EventAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            Answer { account: read.account, input: Input::EventRead { run: read.run, answered } }
+            Input::EventRead { run, answered }
         });
     }
 
     /// Reads an execution.
     pub(super) fn read_execution(&mut self, read: ReadExecution) {
-        let client = self.clients.get(&read.account).cloned();
-        self.reads.spawn(async move {
+        let ReadExecution { account, run, target, execution, .. } = read;
+        self.read(account, async move |client| {
             let answered = match client {
-                Some(client) => client.read_execution(&read.target, &read.execution).await,
+                Some(client) => client.read_execution(&target, &execution).await,
                 None => no_client(ExecutionAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            let input = Input::ExecutionRead { run: read.run, answered };
-            Answer { account: read.account, input }
+            Input::ExecutionRead { run, answered }
         });
     }
 
     /// Lists the executions among which that of a run may be.
     pub(super) fn search(&mut self, search: SearchExecutions) {
-        let client = self.clients.get(&search.account).cloned();
-        self.reads.spawn(async move {
+        let SearchExecutions { account, run, query, .. } = search;
+        self.read(account, async move |client| {
             let answered = match client {
-                Some(client) => client.list_executions(&search.query).await,
+                Some(client) => client.list_executions(&query).await,
                 None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            let input = Input::Searched { run: search.run, answered };
-            Answer { account: search.account, input }
+            Input::Searched { run, answered }
         });
     }
 
     /// Lists executions.
     pub(super) fn read_executions(&mut self, read: ReadExecutions) {
-        let account = read.project.account.clone();
-        let client = self.clients.get(&account).cloned();
-        self.reads.spawn(async move {
+        let ReadExecutions { project, query, .. } = read;
+        self.read(project.account.clone(), async move |client| {
             let answered = match client {
-                Some(client) => client.list_executions(&read.query).await,
+                Some(client) => client.list_executions(&query).await,
                 None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            Answer { account, input: Input::ExecutionsRead { project: read.project, answered } }
+            Input::ExecutionsRead { project, answered }
+        });
+    }
+
+    /// Makes a call that changes nothing, when there is room for it.
+    fn read<F>(&mut self, account: AccountName, call: impl FnOnce(Option<Client>) -> F)
+    where
+        F: Future<Output = Input> + Send + 'static,
+    {
+        let call = call(self.clients.get(&account).cloned());
+        let room = self.room_for_reads.clone();
+        self.reads.spawn(async move {
+            // It is never closed.
+            let _place = room.acquire().await;
+            Answer { account, input: call.await }
+        });
+    }
+
+    /// Looks a trigger up.
+    pub(super) fn look_up(&mut self, look_up: LookUpTrigger) {
+        let LookUpTrigger { pipeline, .. } = look_up;
+        let account = pipeline.account.clone();
+        let client = self.clients.get(&account).cloned();
+        let room = self.room_for_reads.clone();
+        self.reads.spawn(async move {
+            let _place = room.acquire().await;
+            let answered = match client {
+                Some(client) => client.look_up(&pipeline).await,
+                None => no_client(LookupAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            let input = Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered };
+            Answer { account, input }
         });
     }
 

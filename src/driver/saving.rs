@@ -124,11 +124,13 @@ impl Saving {
                 self.own.store_written();
                 if self.again_at.take().is_some() {
                     tracing::info!("the store can be written again");
-                    self.ready.store(true, Ordering::Relaxed);
+                    self.ready.store(true, Ordering::Release);
                 }
                 Ok(self.turns.saved())
             }
             Err(error) => {
+                // Whoever has seen the failure counted finds it not ready.
+                self.ready.store(false, Ordering::Release);
                 self.own.store_write_failed();
                 let error: &dyn std::error::Error = &error;
                 let again_at = Instant::now() + SAVE_AGAIN_AFTER;
@@ -138,7 +140,6 @@ impl Saving {
                         "the store can't be written: nothing is triggered until it can"
                     );
                 }
-                self.ready.store(false, Ordering::Relaxed);
                 Err(self.turns.failed())
             }
         }

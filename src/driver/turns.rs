@@ -101,6 +101,7 @@ impl Turn {
                 self.replies.push((request, reply));
             }
             Effect::Reply { .. }
+            | Effect::LookUpTrigger(_)
             | Effect::ReadEvent(_)
             | Effect::ReadExecution(_)
             | Effect::SearchExecutions(_)
@@ -118,6 +119,8 @@ impl Turn {
 #[derive(PartialEq, Eq, Hash)]
 enum Kind {
     Missed(PipelineName, MissedReason),
+    /// The last forgets what was counted after an earlier one.
+    Buckets,
     Waiting,
     Next(PipelineName),
     Maintenance(PipelineName),
@@ -127,6 +130,7 @@ impl Kind {
     fn of(fact: &Fact) -> Option<Self> {
         match fact {
             Fact::Missed { pipeline, reason, .. } => Some(Self::Missed(pipeline.clone(), *reason)),
+            Fact::Buckets(_) => Some(Self::Buckets),
             Fact::Waiting(_) => Some(Self::Waiting),
             Fact::Next { pipeline, .. } => Some(Self::Next(pipeline.clone())),
             Fact::Maintenance { pipeline, .. } => Some(Self::Maintenance(pipeline.clone())),
@@ -267,7 +271,7 @@ mod tests {
 
     use super::*;
     use crate::board::fixtures::{NOON, pipeline, run};
-    use crate::model::{Mark, Run, Wall, WebhookVersion};
+    use crate::model::{Address, Mark, Run, Wall, WebhookVersion};
 
     fn fact(run: &Run, change: Change) -> Effect {
         Effect::Fact(Fact::Run { run: Arc::new(run.clone()), change, mark: None })
@@ -277,7 +281,7 @@ mod tests {
         Effect::SendTrigger(SendTrigger {
             run: run.id.clone(),
             pipeline: Arc::new(pipeline("default", run.pipeline.as_str())),
-            version: WebhookVersion::V1,
+            address: Address::Version(WebhookVersion::V1),
             payload: "{}".into(),
             waited: Duration::ZERO,
             due: None,

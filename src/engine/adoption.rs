@@ -64,7 +64,7 @@ pub(super) struct Search {
     page: u32,
     size: u32,
     found: Vec<ListedExecution>,
-    /// How many looks have been completed.
+    /// How many looks there have been, whether they said anything or not.
     looks: u32,
     /// How far Harness' clock was held to be ahead when this page was asked for.
     ahead: i64,
@@ -216,6 +216,7 @@ impl Engine {
     fn failed_look(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
         active.search.begin_again();
+        active.search.looks = active.search.looks.saturating_add(1);
         if now.mono >= active.search_over() {
             return self.not_found(id, now);
         }

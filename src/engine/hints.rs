@@ -2,7 +2,8 @@
 //!
 //! What it says is not believed, it only moves a look. So a wrong one costs a call and a lost one
 //! costs nothing: the looks go on as they would have. One about an execution that is none of our
-//! runs' costs no call, and of those about one that is, however many come, one every few seconds.
+//! runs' costs no call, and of those about one that is, however many come, one every few seconds;
+//! all hints together cost half of an account's calls at most.
 
 use std::time::Duration;
 
@@ -17,11 +18,14 @@ impl Engine {
     pub(super) fn notified(&mut self, execution: &ExecutionId, now: Now) {
         let Some(id) = self.executions.get(execution) else { return };
         let Some(active) = self.runs.get_mut(id) else { return };
-        let at = active.hinted_at.map_or(now.mono, |last| last.after(APART).max(now.mono));
-        // Where one is still to come, it will see this too.
-        if active.hinted_at.is_none_or(|last| last <= now.mono) {
-            active.hinted_at = Some(at);
-            self.timers.insert((at, Timer::Hint(id.clone())));
+        // Where a look is still to come, it will see this too.
+        if active.hinted_at.is_some_and(|last| last > now.mono) {
+            return;
         }
+        let Some(account) = self.accounts.get_mut(&active.run.account) else { return };
+        let at = active.hinted_at.map_or(now.mono, |last| last.after(APART).max(now.mono));
+        let at = account.hint_at(at);
+        active.hinted_at = Some(at);
+        self.timers.insert((at, Timer::Hint(id.clone())));
     }
 }

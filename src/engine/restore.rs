@@ -21,6 +21,8 @@ impl Engine {
     /// Takes up what a store holds. To be called once, before anything else.
     pub fn restore(&mut self, restored: &Restored, now: Now) {
         self.seen = now.wall;
+        let wanted = std::mem::replace(&mut self.buckets, Arc::clone(&restored.buckets));
+        self.count_in(&wanted);
         self.follow_up(restored, now);
         for run in &restored.runs {
             if run.is_active() {

@@ -9,13 +9,12 @@
 //! [`Client`] makes the calls; `body` knows whether a webhook left this machine; `classify` turns
 //! an answer into our words with the help of `wire` (the JSON) and `lenient` (JSON of the wrong
 //! type); `secret` and `redact` keep the secrets; `timing` reads the clocks around a call;
-//! `triggers` is about triggers as things that Harness has; `pages` knows where its own pages are.
+//! `triggers` is about triggers as things that Harness has.
 
 mod body;
 mod classify;
 mod client;
 mod lenient;
-mod pages;
 mod redact;
 mod secret;
 mod timing;
@@ -23,7 +22,6 @@ mod triggers;
 mod wire;
 
 pub use client::{Client, Error, TriggerCall};
-pub use pages::execution_page;
 pub use secret::{SecretError, read_secret};
 pub use triggers::{NewTrigger, Trigger, TriggerError, WebhookUrl, triggers_url};
 

@@ -45,7 +45,7 @@ pub(super) static FAMILIES: &[Metric] = &[
         name: "harness_pipeline_run_duration_seconds",
         kind: Kind::Histogram,
         help: "How long finished runs took, from start to end. A result's series begin when it is \
-               first seen.",
+               first seen. Its buckets are metrics.duration_buckets; changed ones begin it anew.",
         labels: &[RESULT],
         source: Source::Pipeline(|board, emit| {
             for result in RunResult::ALL {

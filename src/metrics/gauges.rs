@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use super::catalogue::{Emit, Kind, Label, Metric, Number, Source, Value};
 use super::labels::{
-    ACTIVE_STATE, CAUSE, CONCURRENCY, FAILURE_REASON, FAILURE_TYPE, OUTCOME, PIPELINE_IDENTIFIER,
-    REPORTED_STATE, RESULT, SCHEDULE, STAGE, STAGE_STATE, STATUS, TIMEZONE, TRIGGER,
+    ACTIVE_STATE, CAUSE, CONCURRENCY, EXECUTION_ID, FAILURE_REASON, FAILURE_TYPE, OUTCOME,
+    PIPELINE_IDENTIFIER, REPORTED_STATE, RESULT, SCHEDULE, STAGE, STAGE_STATE, STATUS, TIMEZONE,
+    TRIGGER, URL,
 };
 use super::stages;
 use crate::board::PipelineBoard;
 use crate::model::{
-    ActiveState, FailureType, Outcome, PauseCause, Phase, Run, RunResult, StageState, Wall,
+    ActiveState, ExecutionId, FailureType, Outcome, PauseCause, Phase, Run, RunResult, StageState,
+    Wall,
 };
 use crate::schedule::Schedule;
 use crate::totals::Key;
@@ -147,10 +149,11 @@ pub(super) static FAMILIES: &[Metric] = &[
     ),
     gauge(
         "harness_pipeline_last_run_stage_duration_seconds",
-        "How long a stage of the newest finished run took. At most 50 stages of a pipeline.",
+        "How long a stage of the newest finished run took. At most 50 stages of a pipeline, and none \
+         with metrics.stages: false.",
         &[STAGE],
         |board, emit| {
-            for (id, stage) in stages::shown(finished(board)) {
+            for (id, stage) in stages::shown(board, finished(board)) {
                 if let Some(duration) = stage.duration {
                     emit(&[id], millis(duration));
                 }
@@ -159,10 +162,11 @@ pub(super) static FAMILIES: &[Metric] = &[
     ),
     gauge(
         "harness_pipeline_last_run_stage_status",
-        "1 for the status that a stage of the newest run has now. At most 50 stages of a pipeline.",
+        "1 for the status that a stage of the newest run has now. At most 50 stages of a pipeline, and \
+         none with metrics.stages: false.",
         &[STAGE, STATUS],
         |board, emit| {
-            for (id, stage) in stages::shown(executed(board)) {
+            for (id, stage) in stages::shown(board, executed(board)) {
                 emit(&[id, stage.status.as_str()], count(1));
             }
         },
@@ -272,6 +276,18 @@ pub(super) static FAMILIES: &[Metric] = &[
         |board, emit| {
             let paused = |cause| board.is_paused_by(cause);
             state_set(emit, (PauseCause::ALL, PauseCause::as_str), paused);
+        },
+    ),
+    gauge(
+        "harness_pipeline_last_run_info",
+        "The execution of the newest run, and the page on which Harness shows it. Always 1. Absent \
+         without metrics.run_info: true, for every run makes a new series.",
+        &[EXECUTION_ID, URL],
+        |board, emit| {
+            let Some(run) = executed(board).filter(|_| board.options.run_info) else { return };
+            let execution = run.execution.as_ref().map_or("", ExecutionId::as_str);
+            let page = board.execution_page(run).map_or_else(String::new, String::from);
+            emit(&[execution, &page], count(1));
         },
     ),
 ];

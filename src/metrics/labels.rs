@@ -41,6 +41,10 @@ pub(super) const CONCURRENCY: Label = Label::closed("concurrency", || {
     words(&[Concurrency::Forbid, Concurrency::Allow], Concurrency::as_str)
 });
 
+pub(super) const EXECUTION_ID: Label = Label::open("execution_id", "Harness' id of the execution");
+pub(super) const URL: Label =
+    Label::open("url", "its page; empty where the pipeline has moved to another account since");
+
 pub(super) const ACCOUNT: Label = Label::open("account", "the account's name in the config");
 pub(super) const ENDPOINT: Label =
     Label::closed("endpoint", || words(Endpoint::ALL, Endpoint::as_str));

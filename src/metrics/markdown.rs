@@ -25,8 +25,10 @@ About this process. They start anew with it.";
 /// The catalogue as Markdown: name, type, labels with their values, meaning and scope.
 #[must_use]
 pub fn markdown() -> String {
-    let pipelines =
-        format!("{FLEET}\nEach has the labels {}, and those named here.", names(PIPELINE_LABELS));
+    let pipelines = format!(
+        "{FLEET}\nEach has the labels {}, then those that `metrics.labels` names in the config, and those named here.",
+        names(PIPELINE_LABELS)
+    );
     let accounts = format!("{FLEET}\nEach has the label {}.", names(ACCOUNT_LABELS));
     let mut document = INTRODUCTION.to_owned();
     document +=

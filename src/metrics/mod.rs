@@ -21,7 +21,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use crate::board::Snapshot;
+use crate::board::{PipelineBoard, Snapshot};
 use crate::config;
 use crate::model::AccountName;
 use text::{Labels, Text};
@@ -46,7 +46,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Metric> {
 #[must_use]
 pub fn render(snapshot: &Snapshot, own: &Own) -> Vec<u8> {
     let mut text = Text::with_capacity((snapshot.pipelines.len() + 1) * BYTES_A_PIPELINE);
-    let of_pipelines = snapshot.pipelines.iter().map(|board| pipeline_labels(&board.config));
+    let of_pipelines = snapshot.pipelines.iter().map(|board| pipeline_labels(board));
     let of_accounts = snapshot.accounts.iter().map(|board| account_labels(&board.name));
     let of_pipelines: Vec<_> = snapshot.pipelines.iter().zip(of_pipelines).collect();
     let of_accounts: Vec<_> = snapshot.accounts.iter().zip(of_accounts).collect();
@@ -86,9 +86,14 @@ pub fn render(snapshot: &Snapshot, own: &Own) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn pipeline_labels(config: &config::Pipeline) -> Labels {
-    let config::Pipeline { account, org, project, name, .. } = config;
-    labels(PIPELINE_LABELS, &[account.as_str(), org, project, name.as_str()])
+/// Those that every pipeline has, then those of the config's own making.
+fn pipeline_labels(board: &PipelineBoard) -> Labels {
+    let config::Pipeline { account, org, project, name, labels: extra, .. } = board.config.as_ref();
+    let mut labels = labels(PIPELINE_LABELS, &[account.as_str(), org, project, name.as_str()]);
+    for (name, value) in board.options.labels.iter().zip(extra) {
+        labels.push(name, value);
+    }
+    labels
 }
 
 fn account_labels(name: &AccountName) -> Labels {

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use crate::board::PipelineBoard;
 use crate::model::{Run, Stage};
 
 /// How many stages of a pipeline are shown.
@@ -13,11 +14,15 @@ const MOST: usize = 50;
 /// How many characters of an identifier are shown.
 const LONGEST: usize = 128;
 
-/// The stages of `run` that are shown, each with the value of its label. Of those with one
-/// identifier the first is.
-pub(super) fn shown(run: Option<&Run>) -> impl Iterator<Item = (&str, &Stage)> {
+/// The stages of `run` that are shown, each with the value of its label: none where the config has
+/// switched them off. Of those with one identifier the first is.
+pub(super) fn shown<'a>(
+    board: &PipelineBoard,
+    run: Option<&'a Run>,
+) -> impl Iterator<Item = (&'a str, &'a Stage)> {
     let mut seen = HashSet::new();
-    run.into_iter()
+    run.filter(|_| board.options.stages)
+        .into_iter()
         .flat_map(|run| &run.stages)
         .map(|stage| (shortened(&stage.id), stage))
         .filter(move |(id, _)| seen.insert(*id))

@@ -13,9 +13,9 @@ use super::*;
 use crate::board::Board;
 use crate::board::fixtures::{config, execution, noon, run};
 use crate::config::{Config, RESERVED_LABELS};
-use crate::model::{FailureType, Outcome, Phase, ReportedStages, RunResult, Status, Wall};
+use crate::model::{FailureType, Outcome, Phase, ReportedStages, Run, RunResult, Status, Wall};
 use exposition::{Family, read};
-use story::{stage, tell, the_board, the_config, the_process};
+use story::{stage, tell, the_board, the_board_of, the_config, the_process};
 
 fn rendered(snapshot: &Snapshot, own: &Own) -> String {
     String::from_utf8(render(snapshot, own)).unwrap()
@@ -90,10 +90,100 @@ fn no_extra_label_can_be_one_of_ours() {
     for label in &ours {
         assert!(RESERVED_LABELS.contains(label), "{label} is not reserved");
     }
-    let beside = ["instance", "job", "le", "quantile", "execution_id", "url"];
+    let beside = ["container", "instance", "job", "le", "pod", "quantile"];
     for label in RESERVED_LABELS {
         assert!(ours.contains(label) || beside.contains(&label), "{label} is nobody's");
     }
+}
+
+#[test]
+fn extra_labels_come_after_those_of_every_pipeline_and_on_nothing_else() {
+    let mut config = the_config();
+    config.metrics.labels = vec!["team".to_owned(), "tier".to_owned()];
+    for (pipeline, team) in config.pipelines.iter_mut().zip(["web", "we\"b", ""]) {
+        Arc::make_mut(pipeline).labels = vec![team.to_owned(), "gold".to_owned()];
+    }
+    let plain = read(&rendered(&the_board(), &the_process()));
+    let families = read(&rendered(&the_board_of(&config), &the_process()));
+    for ((metric, family), plain) in catalogue().zip(&families).zip(&plain) {
+        assert_eq!((metric.name, family.series.len()), (family.name.as_str(), plain.series.len()));
+        let of_pipelines = matches!(metric.source, Source::Pipeline(_));
+        for (series, plain) in family.series.iter().zip(&plain.series) {
+            let mut wanted = plain.labels.clone();
+            if of_pipelines {
+                let team = match series.label("pipeline").unwrap() {
+                    "checkout" => "web",
+                    "search" => "we\"b",
+                    _ => "",
+                };
+                let extra = [("team", team), ("tier", "gold")];
+                let extra = extra.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                wanted.splice(PIPELINE_LABELS.len()..PIPELINE_LABELS.len(), extra);
+            }
+            assert_eq!(series.labels, wanted, "{}", metric.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_a_matter_of_choice_is_there_or_not() {
+    let chosen = ["stage_duration_seconds", "stage_status", "info"];
+    let chosen = chosen.map(|name| format!("harness_pipeline_last_run_{name}"));
+    for (stages, run_info) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut config = the_config();
+        (config.metrics.stages, config.metrics.run_info) = (stages, run_info);
+        let families = read(&rendered(&the_board_of(&config), &the_process()));
+        let there = chosen.each_ref().map(|name| families.iter().any(|one| one.name == *name));
+        assert_eq!(there, [stages, stages, run_info]);
+        let without = catalogue().filter(|metric| !chosen.iter().any(|name| name == metric.name));
+        let absent = without.filter(|metric| families.iter().all(|one| one.name != metric.name));
+        assert_eq!(absent.count(), 0);
+        let all: usize = families.iter().map(|family| family.series.len()).sum();
+        assert_eq!(families.last().unwrap().series[0].value, all.to_string());
+    }
+}
+
+#[test]
+fn the_page_of_a_run_is_that_of_its_own_account_or_none() {
+    let mut config = the_config();
+    let info = |config: &Config| -> Vec<String> {
+        let families = read(&rendered(&the_board_of(config), &the_process()));
+        let family = families.into_iter().find(|family| family.name.ends_with("_last_run_info"));
+        let url = |series: &exposition::Series| series.label("url").unwrap().to_owned();
+        family.unwrap().series.iter().map(url).collect()
+    };
+    let page = "https://harness.example/ng/account/acme0000000000000000AA/all/orgs/acme/projects/\
+                shop/pipelines/Checkout_Smoke/executions/BOvtFC6xRReaPeJi000043/pipeline";
+    assert_eq!(info(&config), [page]);
+    Arc::make_mut(&mut config.pipelines[0]).account = crate::model::AccountName::new("eu");
+    assert_eq!(info(&config), [""]);
+}
+
+#[test]
+fn durations_are_counted_in_the_buckets_of_the_config() {
+    let mut config = the_config();
+    config.metrics.duration_buckets = [60_500, 90_500].into();
+    let mut board = Board::new(&config);
+    let succeeded = Run {
+        phase: Phase::Ended,
+        execution: execution(1),
+        result: Some(RunResult::Success),
+        duration: Some(90_500),
+        ..run("eu", "billing", noon(0))
+    };
+    tell(&mut board, succeeded);
+    let families = families(&config, &board.snapshot());
+    let name = "harness_pipeline_run_duration_seconds";
+    let family = families.iter().find(|family| family.name == name).unwrap();
+    let said = family.series.iter().map(|series| {
+        let name = series.name.trim_start_matches(name);
+        format!("{name} {} {}", series.label("le").unwrap_or_default(), series.value)
+    });
+    let said: Vec<_> = said.collect();
+    assert_eq!(
+        said,
+        ["_bucket 60.5 0", "_bucket 90.5 1", "_bucket +Inf 1", "_sum  90.5", "_count  1"]
+    );
 }
 
 #[test]

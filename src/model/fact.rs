@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{MissedReason, PipelineName, Run, RunResult, Total, Wall};
+use super::{DURATION_BOUNDS, MissedReason, PipelineName, Run, RunResult, Total, Wall};
 
 /// What a run's record has just gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +66,9 @@ pub enum Fact {
         /// How far the pipeline's due times have been dealt with.
         mark: Mark,
     },
+    /// From here on the durations of runs are counted in buckets with these upper bounds, in
+    /// milliseconds. What was counted in others does not add up with it and is forgotten.
+    Buckets(Arc<[i64]>),
     /// How many due times are waiting now, over all pipelines. Not saved: it can be derived.
     Waiting(u64),
     /// When the pipeline will next be triggered. Not saved: it can be derived.
@@ -110,7 +113,7 @@ pub struct StoredPipeline {
 }
 
 /// What a store holds of a past life, in no particular order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Restored {
     /// Every pipeline it has heard of.
     pub pipelines: Vec<StoredPipeline>,
@@ -123,6 +126,21 @@ pub struct Restored {
     pub totals: Vec<Total>,
     /// How long the last runs of each pipeline took, where one has ended.
     pub durations: Vec<Durations>,
+    /// The upper bounds of the buckets in which the durations are counted, in milliseconds.
+    pub buckets: Arc<[i64]>,
+}
+
+impl Default for Restored {
+    /// No past.
+    fn default() -> Self {
+        Self {
+            pipelines: Vec::new(),
+            runs: Vec::new(),
+            totals: Vec::new(),
+            durations: Vec::new(),
+            buckets: Arc::from(DURATION_BOUNDS),
+        }
+    }
 }
 
 /// How long the last finished runs of a pipeline took, in milliseconds, oldest first.

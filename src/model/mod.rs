@@ -14,7 +14,7 @@ mod trigger_status;
 mod words;
 
 pub use answer::{
-    Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, Target,
+    Address, Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, Target,
     TriggerAnswer, WebhookVersion,
 };
 pub use fact::{Change, Durations, Fact, Mark, Restored, StoredPipeline};
@@ -25,7 +25,7 @@ pub use listing::{
 pub use names::{AccountName, EventId, ExecutionId, InvalidId, PipelineName, RunId};
 pub use run::{ActiveState, Phase, ReportedStages, Run, Setback, Stage};
 pub use time::{LONGEST_DURATION, Mono, Now, Wall};
-pub use total::{Cell, DURATION_BOUNDS, Key, Owner, Total, WAIT_BOUNDS};
+pub use total::{Cell, DURATION_BOUNDS, DURATIONS, Key, Owner, Total, WAIT_BOUNDS};
 pub use trigger_status::{TriggerClass, TriggerStatus};
 pub use words::{
     FailureType, MissedReason, Origin, Outcome, PauseCause, Reason, RunResult, SlotResult,

@@ -344,7 +344,8 @@ impl Status {
         }
     }
 
-    /// The result that this status is, or `None` where the execution is still active.
+    /// The result that this status is where the config says nothing else, or `None` where the
+    /// execution is still active.
     #[must_use]
     pub const fn result(self) -> Option<RunResult> {
         match self {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Results;
 use crate::model::{
     Change, EventDetails, EventId, ExecutionId, FailureType, LONGEST_DURATION, Now, Outcome, Phase,
     Reason, ReportedStages, Run, RunResult, Status, Summary, Target, TriggerClass, TriggerStatus,
@@ -30,6 +31,8 @@ pub struct Sight {
     pub since_sent: Duration,
     /// How far Harness' clock is ahead of ours, in milliseconds.
     pub skew: Option<i64>,
+    /// What a status counts as.
+    pub results: Results,
 }
 
 /// A word of Harness' that is not in our tables.
@@ -180,7 +183,7 @@ fn follow(run: &mut Run, summary: &Summary, sight: &Sight, reading: &mut Reading
     }
     run.status = Some(status);
     take_details(run, summary, sight);
-    if let Some(result) = status.result() {
+    if let Some(result) = sight.results.of(status) {
         finish(run, summary, result, sight);
         reading.changes.push((Change::Finished, Arc::new(run.clone())));
         return;

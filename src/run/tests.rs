@@ -8,7 +8,8 @@ fn now() -> Now {
 }
 
 fn sight() -> Sight {
-    Sight { now: now(), since_sent: Duration::from_millis(2_500), skew: None }
+    let results = Results::default();
+    Sight { now: now(), since_sent: Duration::from_millis(2_500), skew: None, results }
 }
 
 fn run() -> Run {

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Params, Row};
+use rusqlite::{Connection, Params, Row};
 
 use crate::model::{
     AccountName, Durations, Mark, Phase, PipelineName, Restored, Run, RunId, RunResult,
     StoredPipeline, Wall,
 };
-use crate::totals::{Key, Owner, Total};
+use crate::totals::{DURATIONS, Key, Owner, Total};
 
+use super::sql::Sql;
 use super::{Error, Store};
 
 /// `owner_kind` of a pipeline's totals.
@@ -21,6 +22,11 @@ pub(super) const OF_ACCOUNT: &str = "account";
 
 /// How much longer ago a run may have ended than one of unknown fate was begun.
 const MARGIN: Duration = Duration::from_hours(1);
+
+/// The upper bounds of the buckets in which durations are counted.
+pub(super) fn buckets(connection: &Connection, sql: &Sql) -> rusqlite::Result<Arc<[i64]>> {
+    connection.prepare_cached(&sql.bounds)?.query_map([DURATIONS], |row| row.get(0))?.collect()
+}
 
 impl Store {
     /// Everything that is needed to go on where the last process ended: every pipeline, every
@@ -35,6 +41,8 @@ impl Store {
             runs: self.runs()?,
             totals: self.totals()?,
             durations: self.durations()?,
+            buckets: buckets(&self.connection, &self.sql)
+                .map_err(|source| self.database(source))?,
         })
     }
 

@@ -1,14 +1,16 @@
 //! Saving what has happened, and what that does to the books.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 
 use crate::model::{
     Change, ExecutionId, Fact, Mark, Phase, PipelineName, Reason, Run, RunResult, StoredPipeline,
     Wall,
 };
-use crate::totals::{self, Entry, Op, Owner};
+use crate::totals::{self, DURATIONS, Entry, Op, Owner};
 
-use super::load::{OF_ACCOUNT, OF_PIPELINE};
+use super::load::{OF_ACCOUNT, OF_PIPELINE, buckets};
 use super::prune::KEPT_OF_A_KIND;
 use super::sql::Sql;
 use super::{Error, Store};
@@ -59,7 +61,17 @@ impl Store {
             return Ok(());
         }
         self.take_care(care)?;
-        self.write(|connection, sql| facts.iter().try_for_each(|fact| save(connection, sql, fact)))
+        self.write(|connection, sql| {
+            let mut buckets = buckets(connection, sql)?;
+            for fact in facts {
+                if let Fact::Buckets(others) = fact {
+                    begin_durations_anew(connection, sql, others)?;
+                    buckets = Arc::clone(others);
+                }
+                save(connection, sql, fact, &buckets)?;
+            }
+            Ok(())
+        })
     }
 
     /// Tries whether the store can be written, the disk included, and leaves nothing behind.
@@ -112,7 +124,7 @@ impl Store {
     }
 }
 
-fn save(connection: &Connection, sql: &Sql, fact: &Fact) -> Result<(), Stopped> {
+fn save(connection: &Connection, sql: &Sql, fact: &Fact, buckets: &[i64]) -> Result<(), Stopped> {
     match fact {
         Fact::Loaded(pipeline) => save_pipeline(connection, sql, pipeline)?,
         Fact::Run { run, change, mark } => {
@@ -126,9 +138,9 @@ fn save(connection: &Connection, sql: &Sql, fact: &Fact) -> Result<(), Stopped> 
             }
         }
         Fact::Missed { pipeline, mark, .. } => save_mark(connection, sql, pipeline, mark)?,
-        Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
+        Fact::Buckets(_) | Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
     }
-    for entry in totals::of(fact) {
+    for entry in totals::of(fact, buckets) {
         carry(connection, sql, &entry)?;
     }
     Ok(())
@@ -218,6 +230,20 @@ fn owed_text(pipeline: &PipelineName, mark: &Mark) -> Result<String, Stopped> {
         let what = format!("due times of pipeline {pipeline}");
         Stopped::Named(Error::Unwritable { what, source })
     })
+}
+
+/// Sum, count and buckets together: what was counted by other bounds is in none of these buckets.
+fn begin_durations_anew(
+    connection: &Connection,
+    sql: &Sql,
+    buckets: &[i64],
+) -> Result<(), Stopped> {
+    connection.prepare_cached(&sql.forget_totals)?.execute([DURATIONS])?;
+    connection.prepare_cached(&sql.forget_bounds)?.execute([DURATIONS])?;
+    for bound in buckets {
+        connection.prepare_cached(&sql.add_bound)?.execute(params![DURATIONS, bound])?;
+    }
+    Ok(())
 }
 
 fn carry(connection: &Connection, sql: &Sql, entry: &Entry) -> Result<(), Stopped> {

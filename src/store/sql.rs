@@ -62,6 +62,14 @@ const RAISE_TOTAL: &str = "
     on conflict (owner_kind, owner, family, label) do update set value = case
         when excluded.value > totals.value then excluded.value else totals.value end";
 
+const BOUNDS: &str = "select bound from bucket_bounds where family = $1 order by bound";
+
+const FORGET_BOUNDS: &str = "delete from bucket_bounds where family = $1";
+
+const ADD_BOUND: &str = "insert into bucket_bounds (family, bound) values ($1, $2)";
+
+const FORGET_TOTALS: &str = "delete from totals where family = $1";
+
 const PIPELINES: &str = "
     select name, schedule, paused, held, since, handled_until, owed from pipelines";
 
@@ -102,6 +110,11 @@ pub(super) struct Sql {
     pub(super) delete_surplus: String,
     /// Parameters: what ended before is old, how many are deleted at most.
     pub(super) delete_old: String,
+    pub(super) bounds: String,
+    pub(super) forget_bounds: String,
+    pub(super) add_bound: String,
+    /// Parameter: a family.
+    pub(super) forget_totals: String,
     pub(super) pipelines: String,
     pub(super) totals: String,
     pub(super) runs: String,
@@ -124,6 +137,10 @@ impl Sql {
             raise_total: numbered(RAISE_TOTAL),
             delete_surplus: numbered(&delete_surplus()),
             delete_old: numbered(&delete_old()),
+            bounds: numbered(BOUNDS),
+            forget_bounds: numbered(FORGET_BOUNDS),
+            add_bound: numbered(ADD_BOUND),
+            forget_totals: numbered(FORGET_TOTALS),
             pipelines: numbered(PIPELINES),
             totals: numbered(TOTALS),
             runs: numbered(&runs()),

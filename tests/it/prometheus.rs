@@ -26,6 +26,12 @@ const ANSWERS: &[(&str, &str)] = &[
     (r#"harness_up{account="acme"}"#, "1"),
     ("harness_exporter_pipelines", "6"),
     ("count(harness_pipeline_info == 1)", "6"),
+    (r#"count(harness_pipeline_info{team="web"})"#, "6"),
+    (r#"count({__name__=~"harness_pipeline_.*",team!="web"}) or vector(0)"#, "0"),
+    (
+        r#"count(harness_pipeline_last_run_info{pipeline="steady",url=~"http://127.0.0.1:.*/executions/.*"})"#,
+        "1",
+    ),
     // A success.
     (r#"harness_pipeline_triggers_total{pipeline="steady",origin="manual"}"#, "1"),
     (r#"harness_pipeline_triggers_total{pipeline="steady",origin="schedule"}"#, "0"),

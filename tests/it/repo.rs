@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 
 /// What is no part of the repository: what was built, and what runs left behind.
-const NOT_OURS: [&str; 4] = ["target", "data", ".git", "node_modules"];
+const NOT_OURS: [&str; 5] = ["target", "data", "dist", ".git", "node_modules"];
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

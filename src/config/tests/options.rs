@@ -9,7 +9,7 @@ use super::super::{
 };
 use super::{START, bad, good};
 use crate::config::Config;
-use crate::model::RunResult;
+use crate::model::{RunResult, Status};
 
 fn pipeline(more: &str) -> Pipeline {
     Pipeline::clone(&good(&format!("{START}, {more}}}")).0.pipelines[0])
@@ -92,6 +92,15 @@ fn results() {
         ..Results::default()
     };
     assert_eq!(config.results, wanted);
+    for status in Status::ALL {
+        let result = match status {
+            Status::IgnoreFailed => Some(RunResult::Failure),
+            Status::Suspended => Some(RunResult::Cancellation),
+            _ => status.result(),
+        };
+        assert_eq!(config.results.of(*status), result, "{status}");
+        assert_eq!(Results::default().of(*status), status.result(), "{status}");
+    }
     insta::assert_snapshot!(said("results: {ignore_failed: lost, aborted_by_freeze: canceled, failed: skip}"), @"
     results.ignore_failed: found `lost`, want one of success, failure, error, timeout, cancellation, skip
     results.aborted_by_freeze: found `canceled`, want one of success, failure, error, timeout, cancellation, skip

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Account, Config, Pipeline};
+use crate::config::{Account, Config, Pipeline, SecretSource};
 use crate::engine::{
-    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
-    SendTrigger,
+    Effect, Engine, Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, Reply,
+    SearchExecutions, SendTrigger,
 };
 use crate::model::{
-    AccountName, Answered, Change, Durations, EventAnswer, EventDetails, EventId, ExecutionAnswer,
-    ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, Key, ListedExecution, MissedReason, Mono,
-    Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult, SlotResult,
-    StoredPipeline, Summary, TriggerAnswer, Wall,
+    AccountName, Address, Answered, Change, DURATION_BOUNDS, Durations, EventAnswer, EventDetails,
+    EventId, ExecutionAnswer, ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, FoundTrigger,
+    Key, ListedExecution, LookupAnswer, MissedReason, Mono, Now, Outcome, Phase, PipelineName,
+    Reason, Restored, Run, RunId, RunResult, SlotResult, StoredPipeline, Summary, TriggerAnswer,
+    Wall, WebhookPath, WebhookVersion,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -66,6 +67,8 @@ pub(super) struct Bench {
     pub(super) settled: Vec<SlotResult>,
     /// Webhooks sent and not answered.
     pub(super) sent: Vec<SendTrigger>,
+    /// Triggers being looked up.
+    pub(super) lookups: Vec<LookUpTrigger>,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
     /// Executions being read.
@@ -80,6 +83,10 @@ pub(super) struct Bench {
     pub(super) listed_otherwise: usize,
     /// How long the last runs took, as a store would remember it.
     pub(super) durations: Vec<Durations>,
+    /// The bounds of the buckets in which durations are counted, as a store would remember them.
+    pub(super) buckets: Arc<[i64]>,
+    /// How often they were changed.
+    pub(super) bucket_changes: usize,
     pub(super) replies: Vec<Reply>,
     /// How often a word was told that is not in our tables.
     pub(super) strange_words: usize,
@@ -89,6 +96,8 @@ pub(super) struct Bench {
     pub(super) silenced: usize,
     /// How many looks were answered.
     pub(super) looks: usize,
+    /// The most due times that were told to be waiting.
+    pub(super) most_waiting: u64,
     /// Whether saves fail.
     pub(super) store_fails: bool,
 }
@@ -100,16 +109,16 @@ impl Bench {
     }
 
     /// The same, with other limits.
-    pub(super) fn limited<const N: usize>(
+    pub(super) fn limited(
         limits: impl FnOnce(&mut Account),
-        pipelines: [Pipeline; N],
+        pipelines: impl IntoIterator<Item = Pipeline>,
     ) -> Self {
         let mut account = account();
         limits(&mut account);
         Self::with(account, pipelines)
     }
 
-    fn with<const N: usize>(account: Account, pipelines: [Pipeline; N]) -> Self {
+    fn with(account: Account, pipelines: impl IntoIterator<Item = Pipeline>) -> Self {
         let config = Config::new(account, pipelines);
         let mut bench = Self {
             engine: Engine::new(&config, 1),
@@ -121,6 +130,7 @@ impl Bench {
             missed: Vec::new(),
             settled: Vec::new(),
             sent: Vec::new(),
+            lookups: Vec::new(),
             reads: Vec::new(),
             execution_reads: Vec::new(),
             searches: Vec::new(),
@@ -128,11 +138,14 @@ impl Bench {
             lists: Vec::new(),
             listed_otherwise: 0,
             durations: Vec::new(),
+            buckets: Arc::from(DURATION_BOUNDS),
+            bucket_changes: 0,
             replies: Vec::new(),
             strange_words: 0,
             next: None,
             silenced: 0,
             looks: 0,
+            most_waiting: 0,
             store_fails: false,
         };
         bench.start();
@@ -146,6 +159,7 @@ impl Bench {
 
     pub(super) fn restart_after(&mut self, down: Duration) {
         self.sent.clear();
+        self.lookups.clear();
         self.reads.clear();
         self.execution_reads.clear();
         self.searches.clear();
@@ -178,6 +192,7 @@ impl Bench {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
             durations: self.durations.clone(),
+            buckets: self.buckets.clone(),
             ..Restored::default()
         };
         self.engine.restore(&restored, self.now);
@@ -200,6 +215,7 @@ impl Bench {
             match effect {
                 Effect::Fact(fact) => facts.push(fact),
                 Effect::SendTrigger(send) => sends.push(send),
+                Effect::LookUpTrigger(look_up) => self.lookups.push(look_up),
                 Effect::ReadEvent(read) => self.reads.push(read),
                 Effect::ReadExecution(read) => self.execution_reads.push(read),
                 Effect::SearchExecutions(search) => self.searches.push(search),
@@ -242,7 +258,7 @@ impl Bench {
                 return;
             }
             Fact::Run { run, mark, .. } => {
-                for entry in crate::totals::of(fact) {
+                for entry in crate::totals::of(fact, DURATION_BOUNDS) {
                     if let Key::Slots(result) = entry.key {
                         self.settled.push(result);
                     }
@@ -258,7 +274,16 @@ impl Bench {
                 self.next = *at;
                 return;
             }
-            Fact::Waiting(_) | Fact::Maintenance { .. } => return,
+            Fact::Buckets(buckets) => {
+                self.buckets = buckets.clone();
+                self.bucket_changes += 1;
+                return;
+            }
+            Fact::Waiting(count) => {
+                self.most_waiting = self.most_waiting.max(*count);
+                return;
+            }
+            Fact::Maintenance { .. } => return,
         };
         if let (Some(row), Some(mark)) = (self.rows.get_mut(name), mark) {
             row.mark = mark.clone();
@@ -293,6 +318,22 @@ impl Bench {
         self.turn(Vec::new());
     }
 
+    /// By both clocks.
+    pub(super) fn now(&self) -> Now {
+        self.now
+    }
+
+    /// When the engine asks to be woken.
+    pub(super) fn wake_at(&self) -> Option<Mono> {
+        self.engine.wake_at(self.now)
+    }
+
+    /// Lets time pass up to `at`, for whoever wakes the engine in between as it asks for it.
+    pub(super) fn wake(&mut self, at: Mono) {
+        self.move_to(at);
+        self.turn(Vec::new());
+    }
+
     fn move_to(&mut self, mono: Mono) {
         self.now = Now { wall: Wall(START + self.set_by).after(mono.since(ORIGIN)), mono };
     }
@@ -321,6 +362,20 @@ impl Bench {
 
     pub(super) fn webhook_is_accepted(&mut self) {
         self.webhook_is(TriggerAnswer::Accepted(EventId::new("62e2f3").unwrap()));
+    }
+
+    /// The oldest look-up is answered.
+    pub(super) fn look_up_is(&mut self, answer: LookupAnswer) {
+        let pipeline = self.lookups.remove(0).pipeline.name.clone();
+        let code = match &answer {
+            LookupAnswer::Found(_) => 200,
+            LookupAnswer::Refused(refusal) => refusal.status,
+            LookupAnswer::Throttled { .. } => 429,
+            LookupAnswer::Failed { .. } => 500,
+        };
+        let took = Some(Duration::ZERO);
+        let answered = Answered { answer, code: Some(code), skew: None, took };
+        self.handle(Input::TriggerLookedUp { pipeline, answered });
     }
 
     /// The oldest look is answered.
@@ -431,10 +486,24 @@ impl Bench {
 
 pub(super) const NO_MESSAGE: String = String::new();
 
+pub(super) const V1: Address = Address::Version(WebhookVersion::V1);
+pub(super) const V2: Address = Address::Version(WebhookVersion::V2);
+
 pub(super) const NEVER_LEFT: TriggerAnswer = TriggerAnswer::NeverLeft { message: NO_MESSAGE };
 pub(super) const UNKNOWN_PATH: TriggerAnswer = TriggerAnswer::UnknownPath { message: NO_MESSAGE };
 pub(super) const THROTTLED: TriggerAnswer = TriggerAnswer::Throttled { retry_after: None };
 pub(super) const FAILED_READ: EventAnswer = EventAnswer::Failed { message: NO_MESSAGE };
+
+/// A trigger that is there, with this path.
+pub(super) fn found(path: &str) -> LookupAnswer {
+    let webhook = Some(WebhookPath::new(path));
+    LookupAnswer::Found(FoundTrigger { enabled: Some(true), webhook })
+}
+
+/// Gives an account a key.
+pub(super) fn with_key(account: &mut Account) {
+    account.api_key = Some(SecretSource::Env("KEY".to_owned()));
+}
 
 /// An answer about the event, without an execution.
 pub(super) fn event(status: &str) -> EventAnswer {

@@ -1,7 +1,7 @@
 //! From the webhook being taken to the end of the run.
 
 use super::bench::*;
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Retry};
 use crate::model::*;
 
 /// A bench whose only run has just been accepted; the next is due in a year.
@@ -135,6 +135,28 @@ fn a_run_deadline_ends_a_run_only_by_a_look_that_tells() {
     bench.pass_with(mins(40), |_| Some(FAILED_READ));
     bench.pass_with(mins(2), |_| Some(execution("Success")));
     assert_eq!(bench.newest().result, Some(RunResult::Success), "late, and yet the truth");
+}
+
+#[test]
+fn a_status_counts_as_the_config_says_when_the_run_ends() {
+    let retry = Some(Retry { after: mins(2), attempts: 1 });
+    let hourly = Some(every(hours(1)));
+    let mut bench = Bench::new([Pipeline { schedule: hourly, retry, ..pipeline("p") }]);
+    bench.pass(hours(1));
+    bench.webhook_is_accepted();
+    bench.pass_with(mins(1), |_| Some(execution("Running")));
+    bench.config.results.suspended = RunResult::Failure;
+    bench.reload();
+    bench.pass_with(mins(1), |_| Some(execution("Suspended")));
+    assert_eq!(bench.newest().result, Some(RunResult::Failure));
+    assert_eq!(bench.settled, [], "a failure is tried again");
+    bench.pass(mins(2));
+    bench.config.results.suspended = RunResult::Success;
+    bench.reload();
+    bench.webhook_is_accepted();
+    bench.pass_with(mins(1), |_| Some(execution("Suspended")));
+    assert_eq!(bench.newest().result, Some(RunResult::Success));
+    assert_eq!(bench.settled, [SlotResult::Success]);
 }
 
 #[test]

@@ -3,8 +3,10 @@
 mod adoption;
 mod begin;
 mod bench;
+mod fleet;
 mod follow;
 mod left_alone;
+mod lookup;
 mod polling;
 mod restart;
 mod together;

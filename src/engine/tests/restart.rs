@@ -174,3 +174,20 @@ fn fault_37_a_run_of_a_pipeline_that_was_removed_is_followed_and_fires_nothing_w
     bench.restart_after(hours(1));
     assert!(bench.sent.is_empty() && bench.missed.is_empty());
 }
+
+#[test]
+fn other_buckets_are_told_once_at_a_start_and_at_a_reload() {
+    let mut bench = Bench::new([pipeline("p")]);
+    assert_eq!(bench.bucket_changes, 0);
+    for (changes, bounds) in [(1, [60_000, 300_000]), (2, [1_000, 60_000])] {
+        bench.config.metrics.duration_buckets = bounds.into();
+        match changes {
+            1 => bench.restart(),
+            _ => bench.reload(),
+        }
+        assert_eq!((bench.bucket_changes, &*bench.buckets), (changes, &bounds[..]));
+        bench.restart();
+        bench.reload();
+        assert_eq!(bench.bucket_changes, changes);
+    }
+}

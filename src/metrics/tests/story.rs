@@ -15,13 +15,19 @@ use crate::model::{
 /// Three pipelines: one with a past, one that is paused, one whose first run is on its way.
 pub(super) fn the_config() -> Config {
     let mut config = config(&[("default", "checkout"), ("default", "search"), ("eu", "billing")]);
+    config.metrics.run_info = true;
     Arc::make_mut(&mut config.pipelines[1]).paused = true;
     Arc::make_mut(&mut config.pipelines[2]).overdue_after = Some(Duration::from_mins(10));
     config
 }
 
 pub(super) fn the_board() -> Snapshot {
-    let mut board = Board::new(&the_config());
+    the_board_of(&the_config())
+}
+
+/// The same past, shown as `config` wants it.
+pub(super) fn the_board_of(config: &Config) -> Snapshot {
+    let mut board = Board::new(config);
     let checkout = PipelineName::new("checkout");
     let succeeded_before =
         Durations { succeeded: [61_000, 75_000].into(), ..Durations::of(checkout.clone()) };

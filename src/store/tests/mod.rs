@@ -17,7 +17,7 @@ use crate::model::{
     Outcome, Phase, PipelineName, Reason, ReportedStages, Restored, Run, RunId, RunResult, Stage,
     Status, StoredPipeline, Wall,
 };
-use crate::totals::{self, Key, Owner, Total};
+use crate::totals::{self, DURATION_BOUNDS, Key, Owner, Total};
 
 /// 2025-11-24T16:00:00Z.
 const NOON: Wall = Wall(1_764_000_000_000);
@@ -171,6 +171,7 @@ fn assert_same(one: &Restored, other: &Restored) {
     assert_eq!(one.runs, other.runs);
     assert_eq!(one.totals, other.totals);
     assert_eq!(one.durations, other.durations);
+    assert_eq!(one.buckets, other.buckets);
 }
 
 /// The due minutes of the runs that are loaded.
@@ -195,7 +196,7 @@ fn count(store: &Store, table: &str) -> i64 {
 fn books(facts: &[Fact]) -> Vec<Total> {
     let mut books: std::collections::BTreeMap<(Owner, Key), i64> =
         std::collections::BTreeMap::new();
-    for entry in facts.iter().flat_map(totals::of) {
+    for entry in facts.iter().flat_map(|fact| totals::of(fact, DURATION_BOUNDS)) {
         let value = books.entry((entry.owner, entry.key)).or_default();
         *value = entry.op.apply(*value);
     }

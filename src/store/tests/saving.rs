@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::Error;
+use crate::totals::Cell;
 
 #[test]
 fn everything_is_there_again_after_a_restart() {
@@ -78,7 +79,7 @@ fn totals_of_another_version_are_left_alone() {
     fill(&mut store);
     let known = loaded(&store).totals;
     let strangers = "insert into totals values ('pipeline', 'nightly', 'unheard_of', '', 5),
-        ('pipeline', 'nightly', 'run_duration', 'success|1234', 5), ('team', 'a', 'runs', '', 5)";
+        ('pipeline', 'nightly', 'run_duration', 'success|half', 5), ('team', 'a', 'runs', '', 5)";
     store.connection.execute(strangers, []).unwrap();
     assert_eq!(loaded(&store).totals, known);
     assert_eq!(count(&store, "totals"), i64::try_from(known.len()).unwrap() + 3);
@@ -216,4 +217,48 @@ fn an_unreadable_record_is_named() {
     store.connection.execute("update runs set body = '{}' where ended is null", []).unwrap();
     let error = store.load().unwrap_err().to_string();
     assert!(error.contains("run nightly-2025-11-24T16:30:00Z-1"), "{error}");
+}
+
+#[test]
+fn changed_buckets_begin_the_histograms_of_durations_anew_and_nothing_else() {
+    let folder = folder();
+    let mut store = open(&folder);
+    fill(&mut store);
+    assert_eq!(&*loaded(&store).buckets, DURATION_BOUNDS);
+    let durations = |store: &Store| -> Vec<_> {
+        let of = |total: Total| match total.key {
+            Key::Duration(result, cell) => Some((result, cell, total.value)),
+            _ => None,
+        };
+        loaded(store).totals.into_iter().filter_map(of).collect()
+    };
+    let timeout = RunResult::Timeout;
+    let before = [(timeout, Cell::Upto(60_000), 1), (timeout, Cell::Sum, 59_000)];
+    assert_eq!(durations(&store), before);
+    let others = |store: &Store| {
+        let mut totals = loaded(store).totals;
+        totals.retain(|total| !matches!(total.key, Key::Duration(..)));
+        totals
+    };
+    let kept = others(&store);
+
+    // What comes after it in a transaction is counted in the new ones; one that fails changes nothing.
+    let buckets = Fact::Buckets([30_000, 45_000].into());
+    let again = fact(begun("nightly", 0), Change::Begun);
+    store.commit(&[buckets.clone(), again], Care::Synced).unwrap_err();
+    assert_eq!((durations(&store), others(&store)), (before.to_vec(), kept.clone()));
+    assert_eq!(&*loaded(&store).buckets, DURATION_BOUNDS);
+    store.commit(std::slice::from_ref(&buckets), Care::Written).unwrap();
+    assert_eq!((durations(&store), others(&store)), (Vec::new(), kept));
+    let next = fact(finished("nightly", 30, RunResult::Success), Change::Finished);
+    store.commit(&[buckets, next], Care::Synced).unwrap();
+    drop(store);
+    let store = open(&folder);
+    let success = RunResult::Success;
+    let after = [(success, Cell::Above, 1), (success, Cell::Sum, 59_000)];
+    assert_eq!(
+        (durations(&store), &*loaded(&store).buckets),
+        (after.to_vec(), &[30_000, 45_000][..])
+    );
+    assert_eq!(total(&store, Key::Runs(timeout)), 1);
 }

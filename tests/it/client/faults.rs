@@ -95,13 +95,21 @@ async fn faults_04_to_08_a_webhook_that_was_read_is_of_unknown_fate_and_not_sent
 }
 
 #[tokio::test]
-async fn fault_21_an_answer_that_trickles_ends_at_the_timeout() {
+async fn fault_21_an_answer_that_trickles_hangs_or_ends_half_way_is_given_up() {
     let slow = "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n{\"status\":\"SUCCESS\",";
-    let server = Server::start(move |_: &Received| play(slow, Then::Stall)).await;
-    let answered = read(&client(&server.url), DetailsVersion::V2).await;
-    let message = "HTTP 200: operation timed out".to_owned();
-    assert_eq!(answered.answer, EventAnswer::Failed { message });
-    assert_eq!(answered.code, Some(200));
+    let cut =
+        "HTTP 200: error reading a body from connection: end of file before message length reached";
+    for (begins, then, code, said) in [
+        (slow, Then::Trickle, Some(200), "HTTP 200: operation timed out"),
+        (slow, Then::Stall, Some(200), "HTTP 200: operation timed out"),
+        ("", Then::Stall, None, "operation timed out"),
+        (slow, Then::Close, Some(200), cut),
+    ] {
+        let server = Server::start(move |_: &Received| play(begins, then.clone())).await;
+        let answered = read(&client(&server.url), DetailsVersion::V2).await;
+        assert_eq!(answered.answer, EventAnswer::Failed { message: said.to_owned() });
+        assert_eq!(answered.code, code);
+    }
 }
 
 #[tokio::test]

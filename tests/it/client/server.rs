@@ -1,6 +1,7 @@
 //! A server that does to a connection what no HTTP server library would do.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +23,8 @@ pub(super) enum Then {
     CloseOnNext,
     Reset,
     Stall,
+    /// Sends a byte now and then, for ever.
+    Trickle,
     Repeat(Vec<u8>),
 }
 
@@ -103,6 +106,11 @@ async fn perform(stream: &mut TcpStream, play: Play) -> Option<()> {
         Then::CloseOnNext => stream.readable().await.ok()?,
         Then::Reset => stream.set_zero_linger().unwrap(),
         Then::Stall => std::future::pending().await,
+        Then::Trickle => {
+            while stream.write_all(b" ").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
         Then::Repeat(piece) => while stream.write_all(&piece).await.is_ok() {},
     }
     None

@@ -68,7 +68,12 @@ fn of_kind<'a>(documents: &'a [Value], kind: &str) -> Vec<&'a Value> {
 /// Everything that can be switched on.
 fn everything() -> Value {
     json!({
-        "serviceMonitor": {"enabled": true, "labels": {"release": "prometheus"}},
+        "serviceMonitor": {
+            "enabled": true,
+            "labels": {"release": "prometheus"},
+            "basicAuth": {"username": {"name": "web", "key": "username"}},
+            "tlsConfig": {"serverName": "exporter.example"},
+        },
         "prometheusRule": {"enabled": true, "slo": true, "runbookUrl": "https://wiki.example/ops"},
         "dashboards": {"enabled": true, "annotations": {"folder": "Harness"}},
         "networkPolicy": {
@@ -77,6 +82,21 @@ fn everything() -> Value {
             "egressTo": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
         },
         "image": {"pullSecrets": [{"name": "registry"}]},
+        "commonLabels": {"cost-centre": "ops"},
+        "web": {
+            "existingSecret": "web",
+            "tls": true,
+            "enableLifecycle": true,
+            "enableTrigger": true,
+        },
+        "ingress": {
+            "enabled": true,
+            "className": "nginx",
+            "host": "exporter.example",
+            "tlsSecret": "exporter-tls",
+            "annotations": {"a": "b"},
+        },
+        "extraContainers": [{"name": "reloader", "image": "registry.example/reloader:1"}],
         "persistence": {"storageClass": "fast", "annotations": {"a": "b"}},
         "extraArgs": ["--dry-run"],
         "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
@@ -152,7 +172,7 @@ fn kubernetes_takes_what_is_rendered() {
     ];
     assert_eq!(kinds(&usual), usual_kinds.map(str::to_owned).into());
     let everything = ours(&everything());
-    let more = ["NetworkPolicy", "PrometheusRule", "ServiceMonitor"];
+    let more = ["Ingress", "NetworkPolicy", "PrometheusRule", "ServiceMonitor"];
     let all = usual_kinds.into_iter().chain(more).map(str::to_owned);
     assert_eq!(kinds(&everything), all.collect());
     let little = ours(&little());
@@ -194,6 +214,16 @@ fn values_that_are_no_good_are_refused() {
             "accounts",
         ),
         (json!({"serviceMonitor": {"interval": "15"}}), "interval"),
+        (
+            json!({"config": {"accounts": [{"account_id": "a"}], "notifications": {"token": "t"}}}),
+            "notifications",
+        ),
+        // What the exporter would refuse at its start, and what no probe could do.
+        (json!({"web": {"enableLifecycle": true}}), "need users"),
+        (json!({"web": {"enableTrigger": true}}), "need users"),
+        (json!({"web": {"existingSecret": "web", "probes": "user"}}), "web.probeUser"),
+        (json!({"web": {"probes": "tcp"}}), "web.existingSecret"),
+        (json!({"ingress": {"enabled": true}}), "ingress.host"),
     ] {
         let output = helm("render", &root().join(CHART), &values);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -236,10 +266,70 @@ fn one_pod_has_the_store_and_no_right_that_it_does_not_need() {
         let plain = super::documents("deploy/kubernetes/harness-exporter.yaml");
         let plain = &of_kind(&plain, "Deployment")[0]["spec"]["template"]["spec"];
         assert_eq!(pod["securityContext"], plain["securityContext"]);
+        // But for users and TLS, which the plain manifest has not.
         for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
-            assert_eq!(container[probe], plain["containers"][0][probe]);
+            let mut probe_here = container[probe].clone();
+            if let Some(asked) = probe_here["httpGet"].as_object_mut() {
+                asked.remove("scheme");
+            }
+            assert_eq!(probe_here, plain["containers"][0][probe]);
         }
     }
+}
+
+#[test]
+fn the_pod_is_asked_as_its_web_config_lets_it() {
+    let with = |web: Value| {
+        let documents = ours(&json!({"web": web, "serviceMonitor": {"enabled": true}}));
+        let pod = &of_kind(&documents, "Deployment")[0]["spec"]["template"]["spec"];
+        let asks = of_kind(&documents, "ServiceMonitor")[0]["spec"]["endpoints"][0].clone();
+        assert_kubernetes_takes(&documents);
+        (pod["containers"][0].clone(), asks)
+    };
+    let (container, asks) = with(json!({}));
+    assert!(!container.to_string().contains("--web.config.file"));
+    assert_eq!(asks["scheme"], Value::Null);
+
+    let (container, asks) = with(json!({"existingSecret": "web", "tls": true}));
+    assert!(texts(&container["args"]).contains(&"--web.config.file=/web/web.yml"));
+    assert_eq!(container["livenessProbe"]["httpGet"]["scheme"], "HTTPS");
+    assert_eq!(asks["scheme"], "https");
+
+    let web = json!({"existingSecret": "web", "probes": "user", "probeUser": "me"});
+    let (container, _) = with(web);
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        let command = texts(&container[probe]["exec"]["command"]);
+        assert_eq!(command[0], "/harness-exporter");
+        understood(&command[1..]);
+        assert!(command.contains(&"--user=me"), "{command:?}");
+    }
+
+    let (container, _) = with(json!({"existingSecret": "web", "tls": true, "probes": "tcp"}));
+    assert_eq!(container["livenessProbe"]["tcpSocket"]["port"], "http");
+}
+
+#[test]
+fn from_outside_only_notifications_come_in() {
+    let documents = ours(&everything());
+    let rules = &of_kind(&documents, "Ingress")[0]["spec"]["rules"];
+    let paths = &rules[0]["http"]["paths"];
+    assert_eq!(rules.as_array().unwrap().len(), 1);
+    assert_eq!(paths.as_array().unwrap().len(), 1);
+    assert_eq!(paths[0]["path"], "/hooks/harness");
+    assert_eq!(paths[0]["pathType"], "Exact");
+    let service = &of_kind(&documents, "Service")[0];
+    assert_eq!(paths[0]["backend"]["service"]["name"], service["metadata"]["name"]);
+    assert_eq!(paths[0]["backend"]["service"]["port"]["name"], service["spec"]["ports"][0]["name"]);
+}
+
+#[test]
+fn labels_of_ones_own_are_on_everything_and_choose_nothing() {
+    let documents = ours(&everything());
+    for document in &documents {
+        assert_eq!(document["metadata"]["labels"]["cost-centre"], "ops", "{document}");
+    }
+    let deployment = of_kind(&documents, "Deployment")[0];
+    assert!(!deployment["spec"]["selector"].to_string().contains("cost-centre"));
 }
 
 #[test]
@@ -253,6 +343,7 @@ fn another_config_is_another_pod() {
     assert!(first.is_some());
     assert_eq!(first, sum(&json!({"log": {"level": "debug"}})));
     assert_ne!(first, sum(&json!({"config": {"defaults": {"every": "1h"}}})));
+    assert_eq!(None, sum(&json!({"restartOnChange": false})));
     assert_eq!(None, sum(&little()));
 }
 

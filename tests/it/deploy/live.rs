@@ -1,6 +1,8 @@
 //! What a new user sees: the demonstration, and a real Prometheus and a real Alertmanager with the
 //! shipped configs, rules and dashboard.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -22,12 +24,26 @@ const ALERTS: [(&str, &str); 5] = [
     ("HarnessDueTimesMissed", "nightly-backup"),
 ];
 
-/// The demonstration, a day in 6 seconds, and where it listens.
+/// What the demonstration has no series of, and why.
+const NOT_IN_THE_DEMO: [(&str, &str); 2] = [
+    ("harness_pipeline_trigger_usable", "it has no API key to look a trigger up with"),
+    ("harness_pipeline_foreign_runs_total", "nor to look for the runs of others"),
+];
+
+/// The demonstration, a day in 6 seconds, and where it listens. Its pipelines have an extra label,
+/// which no rule and no panel may trip over.
 async fn demo(folder: &Path) -> (Child, String) {
+    let choices = [
+        ("run_info: false", "run_info: true"),
+        ("labels: []", "labels: [team]"),
+        ("labels: {}", "labels: {team: shop}"),
+    ];
+    let path = folder.join("config.yaml");
+    fs::write(&path, changed(&text("config.yaml"), &choices)).unwrap();
     let mut command = exporter();
     command
         .args(["demo", "--speed=14400", "--web.listen-address=127.0.0.1:0"])
-        .arg(format!("--config.file={}", root().join("config.yaml").display()))
+        .arg(format!("--config.file={}", path.display()))
         .env("TMPDIR", folder);
     let mut child = Child::start(&mut command, folder);
     let address = |said: &str| {
@@ -62,9 +78,14 @@ fn config(demo: &str, alertmanager: &str) -> String {
         ("localhost:9093", alertmanager),
         ("localhost:10427", demo),
     ];
-    changes.iter().fold(text("deploy/prometheus/prometheus.yml"), |config, (from, to)| {
-        assert_eq!(config.matches(from).count(), 1, "{from}");
-        config.replace(from, to)
+    changed(&text("deploy/prometheus/prometheus.yml"), &changes)
+}
+
+/// A text in which each of these is there once, and is something else now.
+fn changed(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        text.replace(from, to)
     })
 }
 
@@ -85,7 +106,7 @@ async fn the_demo_fires_its_alerts_and_fills_every_panel() {
 
     for (name, pipeline) in ALERTS {
         let query = format!(
-            r#"count(ALERTS{{alertname="{name}",pipeline="{pipeline}",alertstate="firing"}})"#
+            r#"count(ALERTS{{alertname="{name}",pipeline="{pipeline}",team="web",alertstate="firing"}})"#
         );
         prometheus.answers(&query, "1").await;
         until(&format!("{name} comes to the Alertmanager"), async || {
@@ -101,11 +122,17 @@ async fn the_demo_fires_its_alerts_and_fills_every_panel() {
         .await;
     }
 
+    let mut left_out = BTreeSet::new();
     for (title, query) in dashboard::queries() {
+        if let Some(known) = NOT_IN_THE_DEMO.iter().find(|(name, _)| query.contains(name)) {
+            left_out.insert(known);
+            continue;
+        }
         until(&format!("{title}: {query} finds something"), async || {
             let found = prometheus.query(&query).await?;
             if found.is_empty() { Err("nothing".to_owned()) } else { Ok(()) }
         })
         .await;
     }
+    assert_eq!(left_out, NOT_IN_THE_DEMO.iter().collect(), "what no panel asks for");
 }

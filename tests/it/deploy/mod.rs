@@ -15,6 +15,8 @@ mod manifests;
 mod names;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod workflows;
 
 use harness_exporter::metrics::{self, Values};
 use serde::Deserialize;

@@ -6,8 +6,8 @@ use harness_exporter::metrics::{self, Kind, Values};
 
 use crate::repo::{files, text};
 
-/// Metrics that rules may name before the program tells them; docs/operations.md says which alerts
-/// wait for them.
+/// Metrics that rules and dashboards may name before the program tells them; docs/operations.md says
+/// which alerts wait for them.
 const COMING: [&str; 2] =
     ["harness_pipeline_trigger_usable", "harness_pipeline_foreign_runs_total"];
 

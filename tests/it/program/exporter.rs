@@ -156,6 +156,11 @@ impl Exporter {
         scrape
     }
 
+    /// What it has shown is no measure of what it shows from now on.
+    pub(super) fn forget_scrapes(&mut self) {
+        self.last = None;
+    }
+
     /// Scrapes until it is so.
     pub(super) async fn eventually(
         &mut self,
@@ -163,6 +168,16 @@ impl Exporter {
         is_so: impl Fn(&Scrape) -> bool,
     ) -> Scrape {
         until(what, async || Some(self.scrape().await).filter(&is_so)).await
+    }
+
+    /// Scrapes until the sum of `selector` is `goal`. However slow the machine is, it goes on.
+    pub(super) async fn rises_to(&mut self, selector: &str, goal: i64) -> Scrape {
+        let mut last = self.scrape().await;
+        while last.sum(selector) < goal {
+            let reached = last.sum(selector);
+            last = self.eventually(selector, |m| m.sum(selector) > reached).await;
+        }
+        last
     }
 
     /// Everything it has written in all its lives.

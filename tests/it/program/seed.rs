@@ -148,6 +148,9 @@ async fn the_flow(otherwise: String) {
     exporter.trigger("test").await;
     let timeouts = ended("test", "timeout");
     exporter.eventually("its end", |m| m.value(&timeouts) == 1).await;
+    let m = exporter.scrape().await;
+    let lags = m.value("harness_exporter_detection_lag_seconds_count");
+    assert_eq!(lags, 0, "an end before its webhook says nothing of how late we are");
     let reads = server.received(EVENT).len();
     for _ in 0..2 {
         let m = exporter.scrape().await;

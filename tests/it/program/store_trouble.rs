@@ -1,14 +1,16 @@
-//! A store that is slow or can't be written: somebody else's tool holds its lock.
+//! A store that is slow or can't be written, and a process that may have few files.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use harness_exporter::driver::wall;
-use harness_exporter::simulator::{Delivery, Endpoint, Fault, Simulator};
+use harness_exporter::simulator::{Answer, Endpoint, Fault, Simulator};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::exporter::Exporter;
-use super::support::{Setup, ended, pipeline, serve, until, world};
+use super::exporter::{Exporter, run};
+use super::support::{Setup, calls, ended, pipeline, serve, until, world};
 
 /// Keeps everybody else from writing for as long as `meanwhile` takes. The exporter waits a second
 /// for such a lock.
@@ -82,8 +84,10 @@ async fn suffers(exporter: &mut Exporter, simulator: &Simulator) -> usize {
 async fn goes_on(exporter: &mut Exporter, simulator: &Simulator, received: usize) {
     until("it is ready", async || (exporter.get("/-/ready").await.0 == 200).then_some(())).await;
     exporter.eventually("more runs", |_| simulator.world().ledger.len() > received).await;
+    let good = ended("asked", "success");
+    let before = exporter.scrape().await.value(&good);
     exporter.trigger("asked").await;
-    exporter.eventually("its end", |m| m.value(&ended("asked", "success")) == 1).await;
+    exporter.eventually("its end", |m| m.value(&good) > before).await;
 }
 
 #[tokio::test]
@@ -114,22 +118,82 @@ async fn fault_28_a_full_disk() {
     exporter.finish(&simulator).await;
 }
 
-/// A hundred runs at once, some of whose reads take seconds: without bounds they would take every
-/// descriptor, and the scrapes none.
+/// What is written after somebody has made a copy is not lost with the process.
+#[tokio::test]
+async fn a_copy_made_while_it_runs_leaves_it_its_log() {
+    let (mut exporter, simulator) = busy("true").await;
+    let store = exporter.store();
+    let log = store.with_extension("db-wal");
+    for copy in ["one.db", "two.db"] {
+        let copy = exporter.setup.folder().join(copy);
+        let other = Connection::open(&store).unwrap();
+        other.execute("vacuum into ?1", [copy.to_str().unwrap()]).unwrap();
+        other.close().unwrap();
+        assert!(log.exists(), "the last to close a store removes its log");
+        let received = simulator.world().ledger.len();
+        exporter.eventually("more runs", |_| simulator.world().ledger.len() > received + 1).await;
+        exporter.kill().await;
+        exporter.start_again().await;
+    }
+    exporter.finish(&simulator).await;
+}
+
+/// Has root heed the permissions of files, as everybody else does.
+const WITHOUT_POWERS: &str = "if [ \"$(id -u)\" = 0 ]; then \
+    set -- setpriv --bounding-set=-dac_override,-dac_read_search \
+        --inh-caps=-dac_override,-dac_read_search \"$@\"; fi";
+
+/// It begins nothing that it could not remember: it ends, says why, and goes on once it may write.
+#[tokio::test]
+async fn fault_28_a_file_or_folder_that_may_only_be_read() {
+    let (mut exporter, simulator) = busy(WITHOUT_POWERS).await;
+    let store = exporter.store();
+    for (path, read_only) in [(store.as_path(), 0o444), (store.parent().unwrap(), 0o555)] {
+        assert!(exporter.stop().await.success());
+        let usual = fs::metadata(path).unwrap().permissions();
+        fs::set_permissions(path, Permissions::from_mode(read_only)).unwrap();
+        let received = simulator.world().ledger.len();
+        let (status, said) =
+            run(&exporter.setup, &["serve", "--web.listen-address=127.0.0.1:0"]).await;
+        assert_eq!(status, 1, "{said}");
+        let last = said.lines().last().unwrap();
+        assert!(last.starts_with("error: ") && last.contains("its folder"), "{said}");
+        assert_eq!(simulator.world().ledger.len(), received);
+        fs::set_permissions(path, usual).unwrap();
+        exporter.start_again().await;
+        goes_on(&mut exporter, &simulator, received).await;
+    }
+    exporter.finish(&simulator).await;
+}
+
+/// Without bounds, reads that nobody answers would take every descriptor, and webhooks and scrapes
+/// get none.
 #[tokio::test]
 async fn fault_32_sixty_four_file_descriptors() {
     let names: Vec<_> = (0..100).map(|number| format!("p{number}")).collect();
     let mut world = world(600.0);
-    let mut setup = Setup::new("unknown yet").first("ulimit -n 64").account("timeout", "30s");
+    let mut setup = Setup::new("unknown yet").first("ulimit -n 64").account("timeout", "10m");
     for name in &names {
         pipeline(&mut world, name);
-        setup.set_pipeline(name, "every: 2s");
+        setup.set_pipeline(name, "");
     }
-    let slow = Delivery::Slow(Duration::from_millis(2));
-    world.faults.rate(Endpoint::Event, 0.15, Fault::Usual(slow));
+    world.faults.rate(Endpoint::Event, 1.0, Fault::Before(Answer::Never));
     let simulator = serve(world);
     let mut exporter = setup.account("url", &simulator.url()).start().await;
-    let good = r#"harness_pipeline_runs_total{result="success"}"#;
-    exporter.eventually("many ends", |m| m.sum(good) >= 50).await;
+    for name in &names {
+        exporter.trigger(name).await;
+    }
+    let active = "harness_pipeline_active_runs";
+    exporter.rises_to(active, 100).await;
+    let accepted = |exporter: &Exporter| exporter.output().matches("\"webhook accepted\"").count();
+    until("all answers", async || (accepted(&exporter) == 100).then_some(())).await;
+    assert_eq!(calls(&simulator, Endpoint::Trigger), 100);
+
+    // Slower, not dead: some hold their place until the timeout, and every run ends.
+    simulator.world().faults.clear();
+    simulator.world().faults.rate(Endpoint::Event, 0.15, Fault::Before(Answer::Never));
+    exporter.setup.set_account("timeout", "2s");
+    exporter.restart().await;
+    exporter.rises_to(r#"harness_pipeline_runs_total{result="success"}"#, 100).await;
     exporter.finish(&simulator).await;
 }

@@ -83,11 +83,15 @@ pub(super) struct Setup {
     pub(super) more_accounts: Vec<String>,
     /// By Harness' identifier, which is the name too: the other keys, in YAML.
     pub(super) pipelines: BTreeMap<String, String>,
+    /// Further sections, in YAML.
+    pub(super) sections: String,
     /// The API key that is in the key's file.
     pub(super) key: String,
     /// What `--config.file` says.
     pub(super) config_file: &'static str,
     flags: Vec<String>,
+    /// Further keys of the config, in YAML.
+    pub(super) more_keys: String,
     /// What the shell is to do before it becomes the exporter.
     pub(super) first: Option<&'static str>,
 }
@@ -108,7 +112,9 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             account: account.map(|(key, value)| (key, value.to_owned())).into(),
             more_accounts: Vec::new(),
+            more_keys: String::new(),
             pipelines: BTreeMap::new(),
+            sections: String::new(),
             key: KEY.to_owned(),
             config_file: "config.yaml",
             flags: vec!["--web.enable-trigger".to_owned()],
@@ -204,7 +210,7 @@ impl Setup {
     pub(super) fn text(&self) -> String {
         let account: Vec<_> =
             self.account.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-        let mut config = format!("accounts:\n  - {{{}}}\n", account.join(", "));
+        let mut config = format!("{}\naccounts:\n  - {{{}}}\n", self.more_keys, account.join(", "));
         for account in &self.more_accounts {
             let _ = writeln!(config, "  - {{{account}}}");
         }
@@ -215,6 +221,7 @@ impl Setup {
         for (name, keys) in &self.pipelines {
             let _ = writeln!(config, "  - {{pipeline: {name}, trigger: exporter, {keys}}}");
         }
+        config.push_str(&self.sections);
         config
     }
 

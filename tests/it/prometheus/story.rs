@@ -72,7 +72,8 @@ pub(super) fn yaml(account: &str, url: &str, pipelines: &[Names]) -> String {
     let mut config = format!(
         "accounts:\n  - {{name: {}, url: {url}, account_id: {ACCOUNT_ID}, requests_per_minute: \
          60000}}\n\
-         defaults: {{polling: {{first: 50ms, min: 50ms, max: 100ms}}, every: 10000d, align: epoch, overdue_after: 10m}}\n\
+         defaults: {{polling: {{first: 50ms, min: 50ms, max: 100ms}}, every: 10000d, align: epoch, overdue_after: 10m, labels: {{team: web}}}}\n\
+         metrics: {{run_info: true, labels: [team]}}\n\
          pipelines:\n",
         quoted(account)
     );

@@ -26,6 +26,8 @@ pub(super) enum Bug {
     MarkEarly,
     /// A transaction without webhooks is lost though the store said yes.
     LoseCommit,
+    /// The disk is never synced: what is lost with the power was acted upon.
+    NeverSync,
     /// A fact is counted twice.
     CountTwice,
     /// A fact is shown before it is saved.
@@ -74,6 +76,8 @@ pub(super) enum Bug {
     LoseSettled,
     /// Open runs of pipelines that were removed are not given back.
     ForgetRemoved,
+    /// The engine does not know that there is a key.
+    SkipLookUp,
 }
 
 /// Every bug, and the invariant that must catch it.
@@ -88,6 +92,7 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::ForgetRun, "every_run_ends_once"),
     (Bug::MarkEarly, "schedule_balances"),
     (Bug::LoseCommit, "counters_never_fall"),
+    (Bug::NeverSync, "at_most_one_accepted_webhook_per_slot_and_attempt"),
     (Bug::CountTwice, "books_balance"),
     (Bug::ShowBeforeSave, "counters_never_fall"),
     (Bug::ReplyBeforeSave, "replies_are_true"),
@@ -112,6 +117,7 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::LoseSettled, "a_slot_is_settled_once"),
     (Bug::RetryLate, "a_retry_is_before_the_next_due_time"),
     (Bug::ForgetRemoved, "every_run_ends_once"),
+    (Bug::SkipLookUp, "a_look_up_comes_first"),
 ];
 
 #[test]

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use harness_exporter::engine::{ReadEvent, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionId, Reason,
-    RunId, RunResult, Status, Summary, Target, TriggerAnswer, TriggerClass, TriggerStatus, Wall,
-    WebhookVersion,
+    AccountName, Address, Answered, DetailsVersion, EventAnswer, EventDetails, EventId,
+    ExecutionId, Reason, RunId, RunResult, Status, Summary, Target, TriggerAnswer, TriggerClass,
+    TriggerStatus, Wall, WebhookVersion,
 };
 
+use super::lookups::Lookups;
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
 use super::rng::Rng;
 
@@ -139,6 +140,7 @@ pub(super) struct Harness {
     knows_v2_webhook: bool,
     knows_v2_details: bool,
     pub(super) lists: Lists,
+    pub(super) lookups: Lookups,
     /// Whether a list tells the event of an execution.
     pub(super) tells_events: bool,
     /// How long an event is remembered.
@@ -168,6 +170,7 @@ impl Harness {
             knows_v2_webhook: !knows_v1_webhook || rng.per_mille(700),
             knows_v2_details: rng.per_mille(700),
             lists: rng.pick(&[Lists::Well, Lists::Well, Lists::IgnoringIds, Lists::OnlyByPipeline]),
+            lookups: Lookups::new(rng),
             tells_events: rng.per_mille(700),
             forgets_after: rng.pick(&[u64::MAX, u64::MAX, 10 * MINUTE]),
             their_clock: 0,
@@ -211,10 +214,20 @@ impl Harness {
             }
             _ => {}
         }
-        let known = match send.version {
-            WebhookVersion::V1 => self.knows_v1_webhook,
-            WebhookVersion::V2 => self.knows_v2_webhook,
-            WebhookVersion::V3 => true,
+        let known = match &send.address {
+            Address::Version(WebhookVersion::V1) => self.knows_v1_webhook,
+            Address::Version(WebhookVersion::V2) => self.knows_v2_webhook,
+            Address::Version(WebhookVersion::V3) => true,
+            Address::Told(webhook) if self.takes(send, webhook, at) => true,
+            Address::Told(_) => {
+                let reason = Reason::Rejected;
+                return (
+                    Fate::Refused,
+                    TriggerAnswer::Refused { reason, message },
+                    Some(400),
+                    took,
+                );
+            }
         };
         if !known {
             return (Fate::NoPath, TriggerAnswer::UnknownPath { message }, Some(404), took);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Concurrency, Config};
 use harness_exporter::engine::{
-    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
-    SendTrigger,
+    Effect, Engine, Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, Reply,
+    SearchExecutions, SendTrigger,
 };
 use harness_exporter::model::{
     AccountName, Fact, Now, Outcome, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
@@ -18,6 +18,7 @@ use harness_exporter::schedule::Schedule;
 
 use super::bugs::Bug;
 use super::invariants::{self, Held, Regime};
+use super::lookups::Told;
 use super::plan::MINUTE;
 use super::store::Store;
 use super::timetable::Timetable;
@@ -38,6 +39,7 @@ pub(super) enum Read {
     Execution(ReadExecution),
     Executions(ReadExecutions),
     Search(SearchExecutions),
+    LookUp(LookUpTrigger),
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ pub(super) struct Process {
     /// of last: the clock may have been set back before that.
     seen: BTreeMap<PipelineName, Wall>,
     wakes_at: Option<u64>,
+    pub(super) told: Told,
 }
 
 impl Process {
@@ -121,7 +124,8 @@ impl World {
     fn born(&mut self, now: Now) -> Process {
         let mut engine = Engine::new(&self.engine_config(), self.rng.next());
         engine.restore(&self.restored(), now);
-        let board = Store { totals: self.store.totals.clone(), ..Store::default() };
+        let Store { totals, buckets, .. } = self.store.clone();
+        let board = Store { totals, buckets, ..Store::default() };
         Process {
             engine,
             pending: VecDeque::new(),
@@ -142,6 +146,7 @@ impl World {
             waiting: 0,
             seen: BTreeMap::new(),
             wakes_at: None,
+            told: Told::new(),
         }
     }
 
@@ -164,6 +169,9 @@ impl World {
         for account in config.accounts.values_mut().filter(|_| self.bug == Some(Bug::IgnoreLimiter))
         {
             Arc::make_mut(account).requests_per_minute *= 100;
+        }
+        for account in config.accounts.values_mut().filter(|_| self.bug == Some(Bug::SkipLookUp)) {
+            Arc::make_mut(account).api_key = None;
         }
         config
     }
@@ -341,11 +349,13 @@ impl World {
         } else if let Input::EventRead { .. }
         | Input::ExecutionRead { .. }
         | Input::ExecutionsRead { .. }
-        | Input::Searched { .. } = &input
+        | Input::Searched { .. }
+        | Input::TriggerLookedUp { .. } = &input
         {
             process.calls -= 1;
         }
         let Some(input) = self.spoil(input) else { return Ok(()) };
+        self.note_told(&input);
         self.turn(vec![input])
     }
 
@@ -419,6 +429,7 @@ impl World {
                     turn.sends.push(send);
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
+                Effect::LookUpTrigger(look_up) => reads.push(Read::LookUp(look_up)),
                 Effect::ReadEvent(read) => reads.push(Read::Event(read)),
                 Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
                 Effect::ReadExecutions(read) => reads.push(Read::Executions(read)),
@@ -447,6 +458,7 @@ impl World {
         let Some(process) = &self.process else { return Ok(()) };
         for send in &turn.sends {
             invariants::stopping_begins_nothing(process.stopping)?;
+            self.check_address(send)?;
             let rest = process.rests.get(&send.pipeline.account).copied().unwrap_or(0);
             invariants::throttling_is_heeded(mono, rest)?;
             if let Some(due) = send.due {

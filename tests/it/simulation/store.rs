@@ -34,6 +34,9 @@ pub(super) struct Store {
     pub(super) tallies: BTreeMap<PipelineName, Tally>,
     /// Due times with a run that are settled.
     pub(super) settled: BTreeSet<(PipelineName, Wall)>,
+    /// The bounds by which durations are counted. None at first, so that each history begins with
+    /// others.
+    pub(super) buckets: Arc<[i64]>,
 }
 
 impl Store {
@@ -60,7 +63,9 @@ impl Store {
                     self.tally(&run.pipeline).active -= 1;
                 }
                 let settles = |entry: &Entry| matches!(entry.key, Key::Slots(_));
-                if let Some(due) = run.due.filter(|_| totals::of(fact).iter().any(settles)) {
+                if let Some(due) =
+                    run.due.filter(|_| totals::of(fact, &self.buckets).iter().any(settles))
+                {
                     let new = self.settled.insert((run.pipeline.clone(), due));
                     invariants::a_slot_is_settled_once(new, run)?;
                 }
@@ -68,7 +73,7 @@ impl Store {
                 self.set_mark(&run.pipeline, mark.as_ref());
             }
             Fact::Missed { pipeline, mark, .. } => self.set_mark(pipeline, Some(mark)),
-            Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
+            Fact::Buckets(_) | Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
         }
         self.count(fact);
         Ok(())
@@ -76,7 +81,11 @@ impl Store {
 
     /// The books of a fact alone.
     pub(super) fn count(&mut self, fact: &Fact) {
-        for Entry { owner, key, op } in totals::of(fact) {
+        if let Fact::Buckets(buckets) = fact {
+            self.totals.retain(|(_, key), _| !matches!(key, Key::Duration(..)));
+            self.buckets = buckets.clone();
+        }
+        for Entry { owner, key, op } in totals::of(fact, &self.buckets) {
             if let (Owner::Pipeline(name), Op::Add(by)) = (&owner, op) {
                 let tally = self.tally(name);
                 match key {
@@ -125,6 +134,7 @@ impl Store {
                 runs.into_values().cloned().collect()
             },
             totals: self.totals.iter().map(total).collect(),
+            buckets: self.buckets.clone(),
             ..Restored::default()
         }
     }
@@ -152,6 +162,6 @@ pub(super) fn pipeline_of(fact: &Fact) -> Option<&PipelineName> {
         Fact::Loaded(row) => Some(&row.name),
         Fact::Run { run, .. } => Some(&run.pipeline),
         Fact::Missed { pipeline, .. } => Some(pipeline),
-        Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => None,
+        Fact::Buckets(_) | Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => None,
     }
 }
