@@ -7,6 +7,7 @@ SPEED ?= 3600
 
 ## The exporter and a stand-in of Harness in one process, until interrupted. Needs no account.
 demo:
+	$(CARGO) build --locked
 	$(CARGO) run --quiet --locked -- demo --config.file=config.yaml --speed=$(SPEED) $(DEMO_FLAGS)
 
 ## Everything that CI checks.

@@ -8,11 +8,8 @@ use crate::repo::{files, text};
 
 /// Metrics that rules and dashboards may name before the program tells them; docs/operations.md says
 /// which alerts wait for them.
-const COMING: [&str; 3] = [
-    "harness_pipeline_trigger_usable",
-    "harness_pipeline_foreign_runs_total",
-    "harness_pipeline_last_run_info",
-];
+const COMING: [&str; 2] =
+    ["harness_pipeline_trigger_usable", "harness_pipeline_foreign_runs_total"];
 
 /// The names under which Prometheus knows the series of our metrics.
 fn series() -> BTreeSet<String> {
