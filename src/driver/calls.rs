@@ -12,11 +12,12 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::engine::{
-    Input, ReadEvent, ReadExecution, ReadExecutions, SearchExecutions, SendTrigger,
+    Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, SearchExecutions, SendTrigger,
 };
 use crate::harness::{Client, TriggerCall};
 use crate::model::{
-    AccountName, Answered, EventAnswer, ExecutionAnswer, ExecutionsAnswer, TriggerAnswer,
+    AccountName, Answered, EventAnswer, ExecutionAnswer, ExecutionsAnswer, LookupAnswer,
+    TriggerAnswer,
 };
 
 /// What a call came to.
@@ -72,7 +73,7 @@ impl Calls {
             let _place = room.acquire().await;
             let call = TriggerCall {
                 pipeline: &send.pipeline,
-                version: send.version,
+                address: &send.address,
                 payload: &send.payload,
             };
             let answered = match client {
@@ -142,6 +143,23 @@ impl Calls {
             // It is never closed.
             let _place = room.acquire().await;
             Answer { account, input: call.await }
+        });
+    }
+
+    /// Looks a trigger up.
+    pub(super) fn look_up(&mut self, look_up: LookUpTrigger) {
+        let LookUpTrigger { pipeline, .. } = look_up;
+        let account = pipeline.account.clone();
+        let client = self.clients.get(&account).cloned();
+        let room = self.room_for_reads.clone();
+        self.reads.spawn(async move {
+            let _place = room.acquire().await;
+            let answered = match client {
+                Some(client) => client.look_up(&pipeline).await,
+                None => no_client(LookupAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            let input = Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered };
+            Answer { account, input }
         });
     }
 

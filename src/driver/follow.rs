@@ -102,6 +102,7 @@ impl Follower {
         match effect {
             Effect::Fact(Fact::Run { run, change, .. }) => self.seen.push_back((run, change)),
             Effect::SendTrigger(send) => self.calls.trigger(send),
+            Effect::LookUpTrigger(look_up) => self.calls.look_up(look_up),
             Effect::ReadEvent(read) => self.calls.read_event(read),
             Effect::ReadExecution(read) => self.calls.read_execution(read),
             Effect::SearchExecutions(search) => self.calls.search(search),

@@ -188,6 +188,11 @@ impl Driver {
         self.parts.pulse.store(pulse_at(now.mono), Ordering::Relaxed);
         for effect in self.parts.engine.effects() {
             match self.parts.saving.gathering().add(effect) {
+                Some(Effect::LookUpTrigger(look_up)) => {
+                    let account = &look_up.pipeline.account;
+                    self.parts.own.rate_limit_waited(account, look_up.waited);
+                    self.calls.look_up(look_up);
+                }
                 Some(Effect::ReadEvent(read)) => {
                     self.parts.own.rate_limit_waited(&read.account, read.waited);
                     self.calls.read_event(read);
@@ -313,6 +318,10 @@ impl Driver {
                     _ => None,
                 };
                 self.note_read(run, &account, answered.code, failed);
+            }
+            Input::TriggerLookedUp { pipeline, answered } => {
+                self.note_call(&account, Endpoint::TriggerLookup, answered);
+                telling::looked_up(pipeline, &answered.answer);
             }
             Input::ExecutionsRead { answered, .. } => {
                 self.note_call(&account, Endpoint::Executions, answered);

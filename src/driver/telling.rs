@@ -3,7 +3,7 @@
 use tracing::{debug, info, warn};
 
 use crate::engine::Listing;
-use crate::model::{AccountName, Change, Fact, PipelineName, Run, Wall};
+use crate::model::{AccountName, Change, Fact, LookupAnswer, PipelineName, Refusal, Run, Wall};
 
 /// Logs a fact, once it is on disk.
 pub(super) fn tell(fact: &Fact) {
@@ -48,6 +48,19 @@ pub(super) fn silenced(pipeline: &PipelineName, until: Wall) {
         "the clock was once ahead of now: due times up to then count as dealt with, so nothing is \
          triggered until then; to go on at once, give the pipeline another name"
     );
+}
+
+/// What came of looking a trigger up, where it was not found.
+pub(super) fn looked_up(pipeline: &PipelineName, answer: &LookupAnswer) {
+    match answer {
+        LookupAnswer::Found(_) | LookupAnswer::Throttled { .. } => {}
+        LookupAnswer::Refused(Refusal { message: detail, .. }) => {
+            info!(%pipeline, detail, "harness does not tell where the trigger's webhook is: it is sent to a URL without a token");
+        }
+        LookupAnswer::Failed { message: detail } => {
+            info!(%pipeline, detail, "the trigger could not be looked up");
+        }
+    }
 }
 
 /// From now on executions are listed in another way, or not at all.

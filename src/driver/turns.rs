@@ -101,6 +101,7 @@ impl Turn {
                 self.replies.push((request, reply));
             }
             Effect::Reply { .. }
+            | Effect::LookUpTrigger(_)
             | Effect::ReadEvent(_)
             | Effect::ReadExecution(_)
             | Effect::SearchExecutions(_)
@@ -270,7 +271,7 @@ mod tests {
 
     use super::*;
     use crate::board::fixtures::{NOON, pipeline, run};
-    use crate::model::{Mark, Run, Wall, WebhookVersion};
+    use crate::model::{Address, Mark, Run, Wall, WebhookVersion};
 
     fn fact(run: &Run, change: Change) -> Effect {
         Effect::Fact(Fact::Run { run: Arc::new(run.clone()), change, mark: None })
@@ -280,7 +281,7 @@ mod tests {
         Effect::SendTrigger(SendTrigger {
             run: run.id.clone(),
             pipeline: Arc::new(pipeline("default", run.pipeline.as_str())),
-            version: WebhookVersion::V1,
+            address: Address::Version(WebhookVersion::V1),
             payload: "{}".into(),
             waited: Duration::ZERO,
             due: None,

@@ -59,10 +59,21 @@ pub(super) enum Go {
     Retry(PipelineName),
     /// The webhook of a run that is saved.
     Send(RunId),
+    /// Another look-up of this pipeline's trigger.
+    LookUp(PipelineName),
     /// A look at a run.
     Read(RunId),
     /// A look at several runs of a project.
     ReadTogether(Arc<Project>),
+}
+
+/// What an edit of the config makes of whom an account speaks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Harness {
+    /// The same one, that tells the same.
+    Same,
+    /// Perhaps another one, or one that tells something else.
+    Another,
 }
 
 /// Which of two ways of the same call a Harness knows.
@@ -105,6 +116,8 @@ pub(super) struct AccountState {
     pub(super) fresh: BTreeSet<(Wall, Mono, Job)>,
     /// Runs that were sent, certainly in vain, and may be sent again now.
     pub(super) resends: BTreeSet<(Mono, RunId)>,
+    /// Pipelines whose triggers are to be looked up again, since when.
+    pub(super) lookups: BTreeSet<(Mono, PipelineName)>,
     reads: BTreeSet<Look>,
     /// Before when no further look is due because of a hint.
     hints_until: Mono,
@@ -134,6 +147,7 @@ impl AccountState {
             limiter,
             fresh: BTreeSet::new(),
             resends: BTreeSet::new(),
+            lookups: BTreeSet::new(),
             reads: BTreeSet::new(),
             hints_until: Mono::default(),
             sent: HashSet::new(),
@@ -155,7 +169,10 @@ impl AccountState {
     }
 
     /// Goes on with what the config says of it now.
-    pub(super) fn reconfigure(&mut self, config: Arc<Account>) {
+    pub(super) fn reconfigure(&mut self, config: Arc<Account>) -> Harness {
+        let same = self.config.url == config.url
+            && self.config.account_id == config.account_id
+            && self.has_key() == config.api_key.is_some();
         self.limiter.set_limit(config.requests_per_minute);
         if self.config.url != config.url {
             // It may be another Harness.
@@ -166,6 +183,7 @@ impl AccountState {
             (self.up, self.failures, self.skew) = (None, 0, None);
         }
         self.config = config;
+        if same { Harness::Same } else { Harness::Another }
     }
 
     /// When the first of the waiting calls may go. `None` where none waits, or where what they
@@ -175,7 +193,8 @@ impl AccountState {
             return None;
         }
         let fresh_at = if self.fresh.is_empty() { None } else { self.cap_free_at(now) };
-        let wanted = if self.resends.is_empty() && self.reads.is_empty() { fresh_at? } else { now };
+        let none = self.resends.is_empty() && self.lookups.is_empty() && self.reads.is_empty();
+        let wanted = if none { fresh_at? } else { now };
         Some(self.limiter.free_at(now).max(wanted))
     }
 
@@ -264,6 +283,9 @@ impl AccountState {
         }
         if let Some((since, run)) = self.resends.pop_first() {
             return Some((since, Go::Send(run)));
+        }
+        if let Some((since, pipeline)) = self.lookups.pop_first() {
+            return Some((since, Go::LookUp(pipeline)));
         }
         if !self.fresh.is_empty() && self.cap_free_at(now).is_some_and(|at| at <= now) {
             let (due, since, job) = self.fresh.pop_first()?;

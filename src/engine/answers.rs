@@ -12,8 +12,8 @@ use super::{Active, Effect, Engine, Timer};
 use crate::config::Webhook;
 use crate::limiter::Ticket;
 use crate::model::{
-    ActiveState, Answered, Change, DetailsVersion, EventAnswer, EventDetails, Mono, Now, Outcome,
-    Phase, Reason, Run, RunId, Setback, Summary, TriggerAnswer, WebhookVersion,
+    ActiveState, Address, Answered, Change, DetailsVersion, EventAnswer, EventDetails, Mono, Now,
+    Outcome, Phase, Reason, Run, RunId, Setback, Summary, TriggerAnswer, WebhookVersion,
 };
 use crate::polling::{self, Memory, Pace, Sighting};
 use crate::run::{self, Reading, Sight};
@@ -72,12 +72,16 @@ impl Engine {
                 self.record(change, run, None);
             }
             TriggerAnswer::Refused { reason, message } => {
+                if reason == Reason::Rejected {
+                    self.doubt_route(id);
+                }
                 self.fail(id, (Outcome::Rejected, reason), Some(message), now);
             }
             TriggerAnswer::UnknownPath { message } => {
                 if self.turn_to_v2(id) {
                     self.set_back(id, Setback::UnknownPath, Some(message), now);
                 } else {
+                    self.doubt_route(id);
                     self.fail(id, (Outcome::Rejected, Reason::Rejected), Some(message), now);
                 }
             }
@@ -97,8 +101,9 @@ impl Engine {
     fn webhook_works(&mut self, id: &RunId) {
         let Some(active) = self.runs.get(id) else { return };
         let auto = active.config.as_ref().is_some_and(|c| matches!(c.webhook, Webhook::Auto));
+        let Address::Version(version) = active.address else { return };
         if let Some(account) = self.accounts.get_mut(&active.run.account).filter(|_| auto) {
-            account.webhook.works(active.version);
+            account.webhook.works(version);
         }
     }
 
@@ -109,7 +114,8 @@ impl Engine {
             return false;
         }
         let Some(account) = self.accounts.get_mut(&active.run.account) else { return false };
-        if active.version != WebhookVersion::V1 {
+        let Address::Version(version) = active.address else { return false };
+        if version != WebhookVersion::V1 {
             // Where v2 is not known either, the next run begins with v1 again.
             account.webhook.fails(WebhookVersion::V2, WebhookVersion::V1);
             return false;

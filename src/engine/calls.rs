@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::account::{AccountState, Go, Job};
 use super::adoption::{Search, target_of};
+use super::lookup::Lookup;
 use super::{Active, Effect, Engine, PipelineState, ReadEvent, Rules, SendTrigger, Timer};
 use crate::config::Webhook;
 use crate::limiter::Ticket;
 use crate::model::{
-    AccountName, Change, DetailsVersion, MissedReason, Mono, Now, Origin, Outcome, Phase,
+    AccountName, Address, Change, DetailsVersion, MissedReason, Mono, Now, Origin, Outcome, Phase,
     PipelineName, Reason, Run, RunId, Wall, WebhookVersion,
 };
 
@@ -33,11 +34,15 @@ impl Engine {
             while let Some((since, go)) =
                 self.accounts.get_mut(&name).and_then(|a| a.next(now.mono))
             {
+                if self.looks_up_first(&go, since, now) {
+                    continue;
+                }
                 let waited = now.mono.since(since);
                 match go {
                     Go::Begin(name, due) => self.begin(&name, due, waited, now),
                     Go::Retry(name) => self.begin_retry(&name, waited, now),
                     Go::Send(run) => self.send(&run, waited, now),
+                    Go::LookUp(name) => self.look_up_again(&name, waited, now),
                     Go::Read(run) => self.look(&run, waited, now),
                     Go::ReadTogether(project) => self.look_together(&project, waited, now),
                 }
@@ -91,12 +96,13 @@ impl Engine {
         active.run.sent = Some(now.wall);
         // Should its pipeline be taken out of the config, its execution can still be looked for.
         active.run.target = account.has_key().then(|| target_of(&config));
-        active.version = match &config.webhook {
-            Webhook::Token(_) => WebhookVersion::V3,
-            Webhook::Fixed(version) | Webhook::Url { version, .. } => *version,
-            Webhook::Auto => account.webhook.next(),
+        let told = self.lookups.get(&config.name).and_then(Lookup::told);
+        active.address = match &config.webhook {
+            Webhook::Token(_) => Address::Version(WebhookVersion::V3),
+            Webhook::Fixed(version) | Webhook::Url { version, .. } => Address::Version(*version),
+            Webhook::Auto => told.unwrap_or_else(|| Address::Version(account.webhook.next())),
         };
-        let version = active.version;
+        let address = active.address.clone();
         let run = Arc::new(active.run.clone());
         let payload = run.payload.clone().unwrap_or_else(|| config.payload.clone());
         let pipeline = self.pipelines.get(&config.name).filter(|_| change == Change::Begun);
@@ -107,7 +113,7 @@ impl Engine {
         self.effects.push(Effect::SendTrigger(SendTrigger {
             run: id.clone(),
             pipeline: config,
-            version,
+            address,
             payload,
             waited,
             due,
@@ -207,6 +213,7 @@ impl Engine {
                     }
                 }
                 Timer::Together(project) => self.together_is_due(project, at),
+                Timer::LookUp(name) => self.look_up_is_due(name, at),
                 Timer::Resend(run) => {
                     if let Some(account) = self.account_of(&run) {
                         account.resends.insert((at, run));
@@ -239,7 +246,7 @@ impl Active {
             rules: Rules::of(config.as_ref()),
             run,
             config,
-            version: WebhookVersion::V1,
+            address: Address::Version(WebhookVersion::V1),
             attempts: 0,
             looked_at: now.mono,
             gap: Duration::ZERO,

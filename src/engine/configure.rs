@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::account::AccountState;
+use super::account::{AccountState, Harness};
 use super::due::{PipelineState, by_itself};
 use super::{Engine, Rules};
 use crate::config::{Config, Pipeline};
@@ -27,9 +27,12 @@ impl Engine {
         self.notice_due(now);
         self.results = config.results;
         self.count_in(&config.metrics.duration_buckets);
+        let mut others = HashSet::new();
         for (name, account) in &config.accounts {
             if let Some(state) = self.accounts.get_mut(name) {
-                state.reconfigure(account.clone());
+                if state.reconfigure(account.clone()) == Harness::Another {
+                    others.insert(name);
+                }
             } else {
                 let state = AccountState::new(account.clone(), self.seed);
                 self.accounts.insert(name.clone(), state);
@@ -46,6 +49,9 @@ impl Engine {
                 self.reconfigure(pipeline, now);
             } else {
                 self.add(pipeline, now);
+            }
+            if others.contains(&pipeline.account) {
+                self.forget_trigger(&pipeline.name);
             }
             self.await_next(&pipeline.name, now);
         }
@@ -72,6 +78,7 @@ impl Engine {
             self.close(name, now);
         }
         self.put_on_agenda(name, None);
+        self.drop_lookup(name);
         let Some(mut pipeline) = self.pipelines.remove(name) else { return };
         for id in &pipeline.active {
             if let Some(active) = self.runs.get_mut(id) {
@@ -108,6 +115,7 @@ impl Engine {
         let Some(old) = self.pipelines.get(name) else { return };
         let edited = old.calendar != new.calendar;
         let moved = old.config.account != config.account;
+        let retargeted = moved || old.config.target() != config.target();
         let resumed = old.config.paused && !config.paused && !old.held;
         let row = old.row(self.dry_run);
         let ran = !old.is_paused() && !self.dry_run;
@@ -117,11 +125,17 @@ impl Engine {
             self.drop_retry(name);
         }
         let waiting = self.take_waiting(name);
+        if retargeted {
+            self.forget_trigger(name);
+        }
         let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         (pipeline.config, pipeline.calendar) = (new.config, new.calendar);
         if edited || resumed {
             pipeline.begin_anew(now.wall);
         }
+        // It may be sent in another way now.
+        self.let_go_on(name);
+        let Some(pipeline) = self.pipelines.get(name) else { return };
         for id in &pipeline.active {
             if let Some(active) = self.runs.get_mut(id) {
                 active.config = Some(config.clone());

@@ -226,9 +226,7 @@ impl Engine {
     pub(super) fn stop_waiting(&mut self, name: &PipelineName, due: Wall) {
         let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         let Some(Waiting { since, .. }) = pipeline.waiting.remove(&due) else { return };
-        if let Some(account) = self.accounts.get_mut(&pipeline.config.account) {
-            account.fresh.remove(&(due, since, Job::Due(name.clone())));
-        }
+        self.withdraw(name, &(due, since, Job::Due(name.clone())));
     }
 
     /// From now on it is left alone, or has another calendar: what is due by now is missed, also
@@ -311,17 +309,20 @@ impl Engine {
     /// A due time has waited as long as it may.
     pub(super) fn due_deadline(&mut self, name: &PipelineName, due: Wall, now: Now) {
         let Some(pipeline) = self.pipelines.get(name) else { return };
-        if pipeline.waiting.get(&due).is_none_or(|waits| waits.until > now.mono) {
+        let Some(waits) = pipeline.waiting.get(&due).filter(|waits| waits.until <= now.mono) else {
             return;
-        }
+        };
         let account = pipeline.config.account.clone();
+        let entry = (due, waits.since, Job::Due(name.clone()));
+        let looked_up = self.lookups.get(name).is_none_or(|lookup| !lookup.holds(&entry));
         self.stop_waiting(name, due);
         let Some(account) = self.accounts.get(&account) else { return };
         let capped = account.cap_free_at(now.mono).is_none_or(|at| at > now.mono);
-        let reason = match (self.store_writable, capped) {
-            (false, _) => MissedReason::StoreUnavailable,
-            (true, true) => MissedReason::Limit,
-            (true, false) => MissedReason::RateLimited,
+        let reason = match (self.store_writable, looked_up, capped) {
+            (false, _, _) => MissedReason::StoreUnavailable,
+            (true, false, _) => MissedReason::LookupFailed,
+            (true, true, true) => MissedReason::Limit,
+            (true, true, false) => MissedReason::RateLimited,
         };
         self.missed(name, reason, 1, due);
     }

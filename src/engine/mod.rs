@@ -18,6 +18,7 @@ mod claims;
 mod configure;
 mod due;
 mod hints;
+mod lookup;
 mod matching;
 mod pause;
 mod restore;
@@ -34,15 +35,17 @@ use batch::Group;
 pub use batch::{Listing, Project, ReadExecutions};
 use claims::Claims;
 use due::PipelineState;
+pub use lookup::LookUpTrigger;
+use lookup::Lookup;
 
 use crate::config::{
     Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, DEFAULT_UNCONFIRMED_DEADLINE,
     Pipeline, Polling, Results,
 };
 use crate::model::{
-    AccountName, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
-    ExecutionId, ExecutionsAnswer, Fact, Mark, Mono, Now, PipelineName, Run, RunId, StoredPipeline,
-    Target, TriggerAnswer, Wall, WebhookVersion,
+    AccountName, Address, Answered, Change, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
+    ExecutionId, ExecutionsAnswer, Fact, LookupAnswer, Mark, Mono, Now, PipelineName, Run, RunId,
+    StoredPipeline, Target, TriggerAnswer, Wall,
 };
 use crate::polling::Memory;
 use crate::run::UnknownWord;
@@ -84,6 +87,13 @@ pub enum Input {
         project: Arc<Project>,
         /// What came of it.
         answered: Answered<ExecutionsAnswer>,
+    },
+    /// A trigger was looked up.
+    TriggerLookedUp {
+        /// Whose.
+        pipeline: PipelineName,
+        /// What came of it.
+        answered: Answered<LookupAnswer>,
     },
     /// Harness says that something has happened to an execution.
     Notified {
@@ -140,6 +150,8 @@ pub enum Effect {
     Fact(Fact),
     /// To be sent once every fact before it is saved.
     SendTrigger(SendTrigger),
+    /// To be looked up; changes nothing.
+    LookUpTrigger(LookUpTrigger),
     /// To be read; changes nothing.
     ReadEvent(ReadEvent),
     /// To be read; changes nothing.
@@ -194,8 +206,8 @@ pub struct SendTrigger {
     pub run: RunId,
     /// The pipeline it triggers.
     pub pipeline: Arc<Pipeline>,
-    /// Which URL.
-    pub version: WebhookVersion,
+    /// Where it is sent to.
+    pub address: Address,
     /// The JSON body.
     pub payload: Arc<str>,
     /// How long it waited for the limiter.
@@ -260,6 +272,8 @@ enum Timer {
     Hint(RunId),
     /// Look at the runs of a project that are worth it by then.
     Together(Arc<Project>),
+    /// Look a pipeline's trigger up again.
+    LookUp(PipelineName),
     /// Send a run's webhook again.
     Resend(RunId),
     /// A run that has not been accepted by now has failed.
@@ -284,7 +298,7 @@ struct Active {
     started_at: Option<Mono>,
     start_deadline: Mono,
     /// Where the webhook was last sent to.
-    version: WebhookVersion,
+    address: Address,
     /// How many attempts to send certainly started nothing.
     attempts: u32,
     /// When it was looked at last.
@@ -348,6 +362,8 @@ pub struct Engine {
     /// Open runs of accounts that are not in the config: there is no one to ask.
     orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
+    /// What is known of the pipelines' triggers.
+    lookups: HashMap<PipelineName, Lookup>,
     /// What runs have had that are over.
     claims: Claims,
     /// The executions of the runs.
@@ -388,6 +404,7 @@ impl Engine {
             memories: HashMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
+            lookups: HashMap::new(),
             claims: Claims::default(),
             executions: HashMap::new(),
             groups: HashMap::new(),
@@ -420,6 +437,9 @@ impl Engine {
             Input::Searched { run, answered } => self.searched(&run, answered, now),
             Input::ExecutionRead { run, answered } => self.execution_read(&run, answered, now),
             Input::ExecutionsRead { project, answered } => self.listed(&project, answered, now),
+            Input::TriggerLookedUp { pipeline, answered } => {
+                self.looked_up(&pipeline, answered, now);
+            }
             Input::Notified { execution } => self.notified(&execution, now),
             Input::Asked { request, pipeline, payload, random } => {
                 let reply = self.asked(&pipeline, payload, random, now);

@@ -103,10 +103,8 @@ impl Engine {
     pub(super) fn drop_retry(&mut self, name: &PipelineName) {
         let Some(pipeline) = self.pipelines.get_mut(name) else { return };
         let Some(retry) = pipeline.retry.take() else { return };
-        if let (Some(due), Some(since)) = (retry.run.due, retry.waits)
-            && let Some(account) = self.accounts.get_mut(&pipeline.config.account)
-        {
-            account.fresh.remove(&(due, since, Job::Retry(name.clone())));
+        if let (Some(due), Some(since)) = (retry.run.due, retry.waits) {
+            self.withdraw(name, &(due, since, Job::Retry(name.clone())));
         }
         self.settle(&retry.run);
     }

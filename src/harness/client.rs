@@ -16,7 +16,7 @@ use super::classify::{self, Body, Reply};
 use super::secret::{SecretError, Secrets};
 use super::timing::Stopwatch;
 use crate::config::{Account, Pipeline};
-use crate::model::{AccountName, Answered, Reason, TriggerAnswer, WebhookVersion};
+use crate::model::{AccountName, Address, Answered, Reason, TriggerAnswer};
 
 /// The largest body that is read, counted after decompression.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
@@ -90,8 +90,8 @@ struct Inner {
 pub struct TriggerCall<'a> {
     /// Whose trigger.
     pub pipeline: &'a Pipeline,
-    /// At which of the three URLs.
-    pub version: WebhookVersion,
+    /// Where it is sent to.
+    pub address: &'a Address,
     /// The JSON body.
     pub payload: &'a str,
 }
@@ -166,7 +166,7 @@ impl fmt::Debug for TriggerCall<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TriggerCall")
             .field("pipeline", &self.pipeline.name)
-            .field("version", &self.version)
+            .field("address", &self.address)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventId, ExecutionId, Reason, Wall};
+use super::{EventId, ExecutionId, Reason, Wall, WebhookPath};
 
 /// Which of the webhook's three URLs a trigger is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,15 @@ impl WebhookVersion {
             Self::V3 => "v3",
         }
     }
+}
+
+/// Where a webhook is sent to. It is always on the account's own host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The URL of this version, made of what the config says; the whole URL where it gives one.
+    Version(WebhookVersion),
+    /// Path and query as Harness told them when the trigger was looked up.
+    Told(WebhookPath),
 }
 
 /// Which of the two detail endpoints an event is read at.

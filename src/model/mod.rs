@@ -14,7 +14,7 @@ mod trigger_status;
 mod words;
 
 pub use answer::{
-    Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, Target,
+    Address, Answered, DetailsVersion, EventAnswer, EventDetails, LayoutNode, Summary, Target,
     TriggerAnswer, WebhookVersion,
 };
 pub use fact::{Change, Durations, Fact, Mark, Restored, StoredPipeline};

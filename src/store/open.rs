@@ -149,8 +149,8 @@ impl Store {
             make(&path, now)?;
         }
         // The file by itself too: a hard link gives it a second name, with a lock of its own.
-        let by_file = lock(&path, &path)?;
-        log::check(&path, &mut by_name)?;
+        let mut by_file = lock(&path, &path)?;
+        log::check(&path, &mut by_file, &mut by_name)?;
         let mut connection = connect(&path)?;
         let refuse = |source| database_error(&path, source);
         let version = version(&connection).map_err(refuse)?;
@@ -163,7 +163,7 @@ impl Store {
         check(&connection, &path)?;
         begin_log(&connection, &path)?;
         migrate(&mut connection, MIGRATIONS, now).map_err(refuse)?;
-        log::begin(&connection, &path, &mut by_name, now)?;
+        log::begin(&connection, &path, [&mut by_file, &mut by_name], now)?;
         let (sql, care) = (Sql::for_sqlite(), Care::Synced);
         Ok(Self { connection, care, sql, path, _locks: [by_file, by_name] })
     }

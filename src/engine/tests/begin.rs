@@ -19,7 +19,7 @@ fn a_due_time_is_sent_when_it_comes_and_a_first_start_sends_nothing() {
     assert!(bench.sent.is_empty(), "due this very moment, and never loaded before");
     bench.pass(mins(1));
     let send = bench.sent.remove(0);
-    assert_eq!((send.due, send.version), (Some(Wall(START + 60_000)), WebhookVersion::V1));
+    assert_eq!((send.due, &send.address), (Some(Wall(START + 60_000)), &V1));
     assert_eq!(bench.newest().phase, Phase::Sending);
     assert_eq!(bench.newest().begun, Wall(START + 60_000));
 }
@@ -226,10 +226,10 @@ fn under_auto_an_unknown_path_is_followed_by_v2_with_the_same_run() {
     let first = bench.sent[0].run.clone();
     bench.webhook_is(UNKNOWN_PATH);
     bench.pass(secs(1));
-    assert_eq!((&bench.sent[0].run, bench.sent[0].version), (&first, WebhookVersion::V2));
+    assert_eq!((&bench.sent[0].run, &bench.sent[0].address), (&first, &V2));
     bench.webhook_is(TriggerAnswer::Refused { reason: Reason::Forbidden, message: NO_MESSAGE });
     bench.pass(mins(1));
-    assert_eq!(bench.sent[0].version, WebhookVersion::V2, "remembered for the next");
+    assert_eq!(bench.sent[0].address, V2, "remembered for the next");
     bench.webhook_is(UNKNOWN_PATH);
     assert_eq!(bench.state(), (Phase::Ended, Outcome::Rejected, Some(Reason::Rejected), None));
 }

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Account, Config, Pipeline};
+use crate::config::{Account, Config, Pipeline, SecretSource};
 use crate::engine::{
-    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
-    SendTrigger,
+    Effect, Engine, Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, Reply,
+    SearchExecutions, SendTrigger,
 };
 use crate::model::{
-    AccountName, Answered, Change, DURATION_BOUNDS, Durations, EventAnswer, EventDetails, EventId,
-    ExecutionAnswer, ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, Key, ListedExecution,
-    MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult,
-    SlotResult, StoredPipeline, Summary, TriggerAnswer, Wall,
+    AccountName, Address, Answered, Change, DURATION_BOUNDS, Durations, EventAnswer, EventDetails,
+    EventId, ExecutionAnswer, ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, FoundTrigger,
+    Key, ListedExecution, LookupAnswer, MissedReason, Mono, Now, Outcome, Phase, PipelineName,
+    Reason, Restored, Run, RunId, RunResult, SlotResult, StoredPipeline, Summary, TriggerAnswer,
+    Wall, WebhookPath, WebhookVersion,
 };
 use crate::schedule::{Align, Schedule};
 
@@ -66,6 +67,8 @@ pub(super) struct Bench {
     pub(super) settled: Vec<SlotResult>,
     /// Webhooks sent and not answered.
     pub(super) sent: Vec<SendTrigger>,
+    /// Triggers being looked up.
+    pub(super) lookups: Vec<LookUpTrigger>,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
     /// Executions being read.
@@ -127,6 +130,7 @@ impl Bench {
             missed: Vec::new(),
             settled: Vec::new(),
             sent: Vec::new(),
+            lookups: Vec::new(),
             reads: Vec::new(),
             execution_reads: Vec::new(),
             searches: Vec::new(),
@@ -155,6 +159,7 @@ impl Bench {
 
     pub(super) fn restart_after(&mut self, down: Duration) {
         self.sent.clear();
+        self.lookups.clear();
         self.reads.clear();
         self.execution_reads.clear();
         self.searches.clear();
@@ -204,6 +209,7 @@ impl Bench {
             match effect {
                 Effect::Fact(fact) => facts.push(fact),
                 Effect::SendTrigger(send) => sends.push(send),
+                Effect::LookUpTrigger(look_up) => self.lookups.push(look_up),
                 Effect::ReadEvent(read) => self.reads.push(read),
                 Effect::ReadExecution(read) => self.execution_reads.push(read),
                 Effect::SearchExecutions(search) => self.searches.push(search),
@@ -352,6 +358,20 @@ impl Bench {
         self.webhook_is(TriggerAnswer::Accepted(EventId::new("62e2f3").unwrap()));
     }
 
+    /// The oldest look-up is answered.
+    pub(super) fn look_up_is(&mut self, answer: LookupAnswer) {
+        let pipeline = self.lookups.remove(0).pipeline.name.clone();
+        let code = match &answer {
+            LookupAnswer::Found(_) => 200,
+            LookupAnswer::Refused(refusal) => refusal.status,
+            LookupAnswer::Throttled { .. } => 429,
+            LookupAnswer::Failed { .. } => 500,
+        };
+        let took = Some(Duration::ZERO);
+        let answered = Answered { answer, code: Some(code), skew: None, took };
+        self.handle(Input::TriggerLookedUp { pipeline, answered });
+    }
+
     /// The oldest look is answered.
     pub(super) fn read_is_answered(&mut self, answer: EventAnswer) {
         let read = self.reads.remove(0);
@@ -460,10 +480,24 @@ impl Bench {
 
 pub(super) const NO_MESSAGE: String = String::new();
 
+pub(super) const V1: Address = Address::Version(WebhookVersion::V1);
+pub(super) const V2: Address = Address::Version(WebhookVersion::V2);
+
 pub(super) const NEVER_LEFT: TriggerAnswer = TriggerAnswer::NeverLeft { message: NO_MESSAGE };
 pub(super) const UNKNOWN_PATH: TriggerAnswer = TriggerAnswer::UnknownPath { message: NO_MESSAGE };
 pub(super) const THROTTLED: TriggerAnswer = TriggerAnswer::Throttled { retry_after: None };
 pub(super) const FAILED_READ: EventAnswer = EventAnswer::Failed { message: NO_MESSAGE };
+
+/// A trigger that is there, with this path.
+pub(super) fn found(path: &str) -> LookupAnswer {
+    let webhook = Some(WebhookPath::new(path));
+    LookupAnswer::Found(FoundTrigger { enabled: Some(true), webhook })
+}
+
+/// Gives an account a key.
+pub(super) fn with_key(account: &mut Account) {
+    account.api_key = Some(SecretSource::Env("KEY".to_owned()));
+}
 
 /// An answer about the event, without an execution.
 pub(super) fn event(status: &str) -> EventAnswer {

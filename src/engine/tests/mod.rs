@@ -6,6 +6,7 @@ mod bench;
 mod fleet;
 mod follow;
 mod left_alone;
+mod lookup;
 mod polling;
 mod restart;
 mod together;

@@ -117,13 +117,13 @@ fn what_was_accepted_once_under_webhook_auto_stays_known() {
     bench.ask(NAME);
     bench.webhook_is(UNKNOWN_PATH);
     bench.pass(secs(1));
-    assert_eq!(bench.sent[0].version, WebhookVersion::V2);
+    assert_eq!(bench.sent[0].address, V2);
     bench.webhook_is_accepted();
     bench.ask("q");
-    assert_eq!(bench.sent[0].version, WebhookVersion::V2);
+    assert_eq!(bench.sent[0].address, V2);
     bench.webhook_is(UNKNOWN_PATH);
     assert_eq!(bench.newest().outcome, Outcome::Rejected);
     bench.pass(secs(1));
     bench.ask("q");
-    assert_eq!(bench.sent[0].version, WebhookVersion::V2, "one that failed changes nothing");
+    assert_eq!(bench.sent[0].address, V2, "one that failed changes nothing");
 }

@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 
 use super::bench::*;
-use crate::config::{Pipeline, SecretSource};
+use crate::config::{Pipeline, SecretSource, Webhook};
 use crate::engine::{ReadEvent, ReadExecutions};
 use crate::model::*;
 
 /// A bench with a key, and runs of as many pipelines at work, of which the first look has told.
 fn at_work<const N: usize>() -> Bench {
-    let named = |number: usize| Pipeline { schedule: None, ..pipeline(&format!("p{number}")) };
+    let webhook = Webhook::Fixed(WebhookVersion::V1);
+    let named = |number: usize| Pipeline {
+        schedule: None,
+        webhook: webhook.clone(),
+        ..pipeline(&format!("p{number}"))
+    };
     let key = SecretSource::Inline(SecretString::from("pat.x.y.z"));
     let mut bench = Bench::limited(
         |account| {

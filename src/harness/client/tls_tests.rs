@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::model::{EventId, PipelineName};
+use crate::model::{EventId, PipelineName, WebhookVersion};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -101,7 +101,8 @@ async fn trigger(account: &Account, roots: &[Certificate]) -> TriggerAnswer {
     crate::harness::install_crypto();
     let client = Client::with_roots(account, roots).unwrap();
     let pipeline = pipeline();
-    let call = TriggerCall { pipeline: &pipeline, version: WebhookVersion::V1, payload: "{}" };
+    let address = Address::Version(WebhookVersion::V1);
+    let call = TriggerCall { pipeline: &pipeline, address: &address, payload: "{}" };
     client.trigger(call).await.answer
 }
 
@@ -147,7 +148,8 @@ async fn the_certificates_of_a_ca_file_are_trusted_beside_the_usual_ones() {
     crate::harness::install_crypto();
     let client = Client::new(&trusting(&path)).unwrap();
     let pipeline = pipeline();
-    let call = TriggerCall { pipeline: &pipeline, version: WebhookVersion::V1, payload: "{}" };
+    let address = Address::Version(WebhookVersion::V1);
+    let call = TriggerCall { pipeline: &pipeline, address: &address, payload: "{}" };
     let answer = client.trigger(call).await.answer;
     assert_eq!(answer, TriggerAnswer::Accepted(EventId::new("e1").unwrap()));
 

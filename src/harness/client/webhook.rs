@@ -10,14 +10,15 @@ use crate::config::{Pipeline, RESERVED_HEADERS, SecretSource, Webhook};
 use crate::harness::body::{Departure, WebhookBody};
 use crate::harness::secret::read_secret;
 use crate::harness::triggers::WebhookUrl;
-use crate::model::{WebhookPath, WebhookVersion};
+use crate::model::{Address, WebhookPath, WebhookVersion};
 
 impl Inner {
     pub(super) fn webhook(&self, call: TriggerCall<'_>) -> Result<(Request, Departure), String> {
-        let TriggerCall { pipeline, version, payload } = call;
-        let url = match &pipeline.webhook {
-            Webhook::Url { source, .. } => self.given_url(source, pipeline)?,
-            _ => self.made_url(version, pipeline)?,
+        let TriggerCall { pipeline, address, payload } = call;
+        let url = match (address, &pipeline.webhook) {
+            (Address::Told(webhook), _) => self.on_our_host(webhook, pipeline)?,
+            (_, Webhook::Url { source, .. }) => self.given_url(source, pipeline)?,
+            (Address::Version(version), _) => self.made_url(*version, pipeline)?,
         };
         let mut request = Request::new(Method::POST, url);
         let headers = request.headers_mut();

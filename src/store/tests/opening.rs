@@ -155,7 +155,8 @@ fn its_own_log_is_never_refused() {
         for noted in [noted.as_str(), &between, ""] {
             fs::write(folder.path().join("x.db.lock"), noted).unwrap();
             let mut lock = File::open(folder.path().join("x.db.lock")).unwrap();
-            log::check(&file(&folder), &mut lock).unwrap();
+            let mut store = File::open(file(&folder)).unwrap();
+            log::check(&file(&folder), &mut store, &mut lock).unwrap();
         }
     }
     assert_eq!(count(&Store::open(&location(&folder), at(9)).unwrap(), "runs"), 3);

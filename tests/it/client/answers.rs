@@ -7,7 +7,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::*;
-use harness_exporter::model::Reason;
+use harness_exporter::model::{Reason, WebhookPath};
 
 async fn answering(template: ResponseTemplate) -> (MockServer, Url) {
     let server = MockServer::start().await;
@@ -290,6 +290,19 @@ async fn of_a_given_url_path_and_query_are_used_on_the_accounts_own_host() {
         );
         assert_eq!(header(&request, "x-api-key"), Some(KEY));
     }
+}
+
+#[tokio::test]
+async fn what_a_lookup_tells_is_used_on_the_accounts_own_host() {
+    let path = "/gateway/pipeline/api/webhook/custom/another-token-0003/v3";
+    let (server, url) = answering(json(200, ACCEPTED)).await;
+    let address = Address::Told(WebhookPath::new(&format!("{path}?{IDS}")));
+    let pipeline = Pipeline { webhook: Webhook::Auto, ..pipeline() };
+    let call = TriggerCall { pipeline: &pipeline, address: &address, payload: "{}" };
+    assert_eq!(client(&url).trigger(call).await.answer, accepted());
+    let request = only_request(&server).await;
+    assert_eq!((request.url.path(), request.url.query()), (path, Some(IDS)));
+    assert_eq!(header(&request, "x-api-key"), Some(KEY));
 }
 
 #[tokio::test]

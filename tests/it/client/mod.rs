@@ -12,8 +12,8 @@ use std::time::Duration;
 use harness_exporter::config::{Account, Pipeline, SecretSource, Webhook};
 use harness_exporter::harness::{self, Client, TriggerCall};
 use harness_exporter::model::{
-    AccountName, Answered, DetailsVersion, EventAnswer, EventId, PipelineName, TriggerAnswer,
-    WebhookVersion,
+    AccountName, Address, Answered, DetailsVersion, EventAnswer, EventId, PipelineName,
+    TriggerAnswer, WebhookVersion,
 };
 use secrecy::SecretString;
 use url::Url;
@@ -73,7 +73,8 @@ async fn send(
     version: WebhookVersion,
     payload: &str,
 ) -> Answered<TriggerAnswer> {
-    client.trigger(TriggerCall { pipeline, version, payload }).await
+    let address = &Address::Version(version);
+    client.trigger(TriggerCall { pipeline, address, payload }).await
 }
 
 async fn read(client: &Client, version: DetailsVersion) -> Answered<EventAnswer> {

@@ -8,6 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::server::{Play, Received, Server, Then, answer};
 use super::*;
+use harness_exporter::model::WebhookPath;
 
 /// What was logged.
 #[derive(Clone, Default)]
@@ -94,8 +95,12 @@ async fn fault_45_no_secret_in_answers_debug_texts_and_logs() {
 fn no_secret_in_what_is_passed_in_and_in_errors() {
     let url: Url = "http://localhost".parse().unwrap();
     let pipeline = pipeline();
-    let call = TriggerCall { pipeline: &pipeline, version: WebhookVersion::V3, payload: "{}" };
-    assert_clean(&printed(&call));
+    let told = format!("/gateway/pipeline/api/webhook/custom/{TOKEN}/v3");
+    let told = Address::Told(WebhookPath::new(&told));
+    for address in [Address::Version(WebhookVersion::V3), told] {
+        let call = TriggerCall { pipeline: &pipeline, address: &address, payload: "{}" };
+        assert_clean(&printed(&call));
+    }
     assert_clean(&printed(&account(&url)));
 
     let directory = tempfile::tempdir().unwrap();

@@ -121,6 +121,13 @@ async fn a_trigger_that_failed_for_certain_is_status_3() {
     let desk = Desk::new(&nowhere(), &["checkout"], "start_deadline: 1s");
     let said = desk.run(&["run", "our-checkout"]).await;
     assert_eq!(said.status, 3, "{said:?}");
+    let line =
+        "our-checkout: trigger unreachable, not_sent, its trigger could not be looked up: could";
+    assert!(said.out.starts_with(line), "{said:?}");
+
+    let desk = Desk::new(&nowhere(), &["checkout"], "start_deadline: 1s, webhook: v1");
+    let said = desk.run(&["run", "our-checkout"]).await;
+    assert_eq!(said.status, 3, "{said:?}");
     assert!(said.out.starts_with("our-checkout: trigger unreachable, unreachable, "), "{said:?}");
     assert!(said.err.contains("our-checkout: no effect, trying again: could not connect"));
 }

@@ -172,3 +172,28 @@ async fn watched_it_is_looked_at_until_it_ends_and_nothing_is_triggered() {
         assert_eq!(looks, if knows_v2 { 1 } else { 2 }, "what has ended is not watched");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_is_what_the_config_says_here_and_in_run() {
+    let mut world = world(6000.0);
+    pipeline(&mut world, "checkout").will(Script::show("Suspended"));
+    let harness = serve(world);
+    let desk = Desk::new(&harness.url(), &["checkout"], "");
+    let config = desk.read("config.yaml");
+    for (section, result, exit) in
+        [("", "skip", 1), ("results: {suspended: success}\n", "success", 0)]
+    {
+        desk.write("config.yaml", &format!("{config}{section}"));
+        let event = desk.detached("our-checkout").await;
+        let line = ["status", &event, "--output=json", "--watch"];
+        // Followed to its end, and then looked at once.
+        for line in [&line[..], &line[..3]] {
+            let said = desk.run(line).await;
+            let last = said.json().pop().unwrap();
+            assert_eq!((&last["status"], &last["result"]), (&json!("suspended"), &json!(result)));
+        }
+        let said = desk.run(&["run", "our-checkout"]).await;
+        assert_eq!(said.status, exit, "{said:?}");
+        assert!(said.out.starts_with(&format!("our-checkout: {result}")), "{said:?}");
+    }
+}

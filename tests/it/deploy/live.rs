@@ -30,24 +30,16 @@ const NOT_IN_THE_DEMO: [(&str, &str); 2] = [
     ("harness_pipeline_foreign_runs_total", "nor to look for the runs of others"),
 ];
 
-/// A text in which what is written in one place each is another thing now.
-fn changed(text: String, changes: &[(&str, &str)]) -> String {
-    changes.iter().fold(text, |text, (from, to)| {
-        assert_eq!(text.matches(from).count(), 1, "{from}");
-        text.replace(from, to)
-    })
-}
-
-/// The demonstration, a day in 6 seconds, and where it listens. It shows what is off by default too,
-/// and its pipelines have an extra label, which no rule and no panel may trip over.
+/// The demonstration, a day in 6 seconds, and where it listens. Its pipelines have an extra label,
+/// which no rule and no panel may trip over.
 async fn demo(folder: &Path) -> (Child, String) {
-    let changes = [
-        ("\n  run_info: false\n", "\n  run_info: true\n"),
-        ("\n  labels: []\n", "\n  labels: [team]\n"),
-        ("\n  labels: {}\n", "\n  labels: {team: web}\n"),
+    let choices = [
+        ("run_info: false", "run_info: true"),
+        ("labels: []", "labels: [team]"),
+        ("labels: {}", "labels: {team: web}"),
     ];
     let path = folder.join("config.yaml");
-    fs::write(&path, changed(text("config.yaml"), &changes)).unwrap();
+    fs::write(&path, changed(&text("config.yaml"), &choices)).unwrap();
     let mut command = exporter();
     command
         .args(["demo", "--speed=14400", "--web.listen-address=127.0.0.1:0"])
@@ -86,7 +78,15 @@ fn config(demo: &str, alertmanager: &str) -> String {
         ("localhost:9093", alertmanager),
         ("localhost:10427", demo),
     ];
-    changed(text("deploy/prometheus/prometheus.yml"), &changes)
+    changed(&text("deploy/prometheus/prometheus.yml"), &changes)
+}
+
+/// A text in which each of these is there once, and is something else now.
+fn changed(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        text.replace(from, to)
+    })
 }
 
 /// The alerts that have come to an Alertmanager.

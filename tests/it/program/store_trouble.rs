@@ -118,6 +118,26 @@ async fn fault_28_a_full_disk() {
     exporter.finish(&simulator).await;
 }
 
+/// What is written after somebody has made a copy is not lost with the process.
+#[tokio::test]
+async fn a_copy_made_while_it_runs_leaves_it_its_log() {
+    let (mut exporter, simulator) = busy("true").await;
+    let store = exporter.store();
+    let log = store.with_extension("db-wal");
+    for copy in ["one.db", "two.db"] {
+        let copy = exporter.setup.folder().join(copy);
+        let other = Connection::open(&store).unwrap();
+        other.execute("vacuum into ?1", [copy.to_str().unwrap()]).unwrap();
+        other.close().unwrap();
+        assert!(log.exists(), "the last to close a store removes its log");
+        let received = simulator.world().ledger.len();
+        exporter.eventually("more runs", |_| simulator.world().ledger.len() > received + 1).await;
+        exporter.kill().await;
+        exporter.start_again().await;
+    }
+    exporter.finish(&simulator).await;
+}
+
 /// Has root heed the permissions of files, as everybody else does.
 const WITHOUT_POWERS: &str = "if [ \"$(id -u)\" = 0 ]; then \
     set -- setpriv --bounding-set=-dac_override,-dac_read_search \

@@ -65,7 +65,7 @@ async fn fault_01_refused_and_then_back() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
-    let mut exporter = Setup::new(&url).pipeline("nightly", "").start().await;
+    let mut exporter = Setup::new(&url).pipeline("nightly", "webhook: v1").start().await;
     exporter.trigger("nightly").await;
     let refused = r#"harness_api_requests_total{endpoint="trigger",code="error"}"#;
     let m = exporter.eventually("two refused calls", |m| m.sum(refused) >= 2).await;
@@ -100,7 +100,7 @@ async fn fault_01_nobody_there_until_the_start_deadline() {
         format!("name: {name}, url: \"{url}\", account_id: {ACCOUNT}, timeout: 1s")
     };
     let mut setup = Setup::new(&format!("http://{}", closed.local_addr().unwrap()))
-        .pipeline("refused", "account: default, start_deadline: 1s")
+        .pipeline("refused", "account: default, webhook: v1, start_deadline: 1s")
         .pipeline("nameless", "account: nameless, start_deadline: 1s")
         .pipeline("plain", "account: plain, start_deadline: 1s");
     setup.more_accounts = vec![
@@ -125,7 +125,8 @@ async fn fault_02_retry_after_is_kept_by_the_whole_key() {
     pipeline(&mut world, "nightly");
     pipeline(&mut world, "other");
     let simulator = serve(world);
-    let setup = Setup::of(&simulator).pipeline("nightly", "").pipeline("other", "");
+    let setup =
+        Setup::of(&simulator).pipeline("nightly", "webhook: v1").pipeline("other", "webhook: v1");
     let mut exporter = setup.start().await;
     fail_next(&simulator, Fault::Before(Answer::Status { code: 429, retry_after: Some(2) }));
     exporter.trigger("nightly").await;
@@ -224,9 +225,7 @@ async fn fault_10_refusals_end_the_run_and_not_the_schedule() {
         pipeline(&mut world, name);
     }
     for (code, _) in reasons {
-        // v2 is tried after the unknown path of v1, and says the same.
-        let times = if code == 404 { 2 } else { 1 };
-        world.faults.next(Endpoint::Trigger, times, Fault::Before(Answer::status(code)));
+        world.faults.next(Endpoint::Trigger, 1, Fault::Before(Answer::status(code)));
     }
     let simulator = serve(world);
     let mut exporter = Setup::of(&simulator).start_with(names, "every: 1s, align: epoch").await;

@@ -76,6 +76,8 @@ pub(super) enum Bug {
     LoseSettled,
     /// Open runs of pipelines that were removed are not given back.
     ForgetRemoved,
+    /// The engine does not know that there is a key.
+    SkipLookUp,
 }
 
 /// Every bug, and the invariant that must catch it.
@@ -115,6 +117,7 @@ const PLANTED: &[(Bug, &str)] = &[
     (Bug::LoseSettled, "a_slot_is_settled_once"),
     (Bug::RetryLate, "a_retry_is_before_the_next_due_time"),
     (Bug::ForgetRemoved, "every_run_ends_once"),
+    (Bug::SkipLookUp, "a_look_up_comes_first"),
 ];
 
 #[test]

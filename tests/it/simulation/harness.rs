@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use harness_exporter::engine::{ReadEvent, SendTrigger};
 use harness_exporter::model::{
-    AccountName, Answered, DetailsVersion, EventAnswer, EventDetails, EventId, ExecutionId, Reason,
-    RunId, RunResult, Status, Summary, Target, TriggerAnswer, TriggerClass, TriggerStatus, Wall,
-    WebhookVersion,
+    AccountName, Address, Answered, DetailsVersion, EventAnswer, EventDetails, EventId,
+    ExecutionId, Reason, RunId, RunResult, Status, Summary, Target, TriggerAnswer, TriggerClass,
+    TriggerStatus, Wall, WebhookVersion,
 };
 
+use super::lookups::Lookups;
 use super::plan::{DAY, HOUR, MINUTE, SECOND};
 use super::rng::Rng;
 
@@ -139,6 +140,7 @@ pub(super) struct Harness {
     knows_v2_webhook: bool,
     knows_v2_details: bool,
     pub(super) lists: Lists,
+    pub(super) lookups: Lookups,
     /// Whether a list tells the event of an execution.
     pub(super) tells_events: bool,
     /// How long an event is remembered.
@@ -168,6 +170,7 @@ impl Harness {
             knows_v2_webhook: !knows_v1_webhook || rng.per_mille(700),
             knows_v2_details: rng.per_mille(700),
             lists: rng.pick(&[Lists::Well, Lists::Well, Lists::IgnoringIds, Lists::OnlyByPipeline]),
+            lookups: Lookups::new(rng),
             tells_events: rng.per_mille(700),
             forgets_after: rng.pick(&[u64::MAX, u64::MAX, 10 * MINUTE]),
             their_clock: 0,
@@ -211,10 +214,20 @@ impl Harness {
             }
             _ => {}
         }
-        let known = match send.version {
-            WebhookVersion::V1 => self.knows_v1_webhook,
-            WebhookVersion::V2 => self.knows_v2_webhook,
-            WebhookVersion::V3 => true,
+        let known = match &send.address {
+            Address::Version(WebhookVersion::V1) => self.knows_v1_webhook,
+            Address::Version(WebhookVersion::V2) => self.knows_v2_webhook,
+            Address::Version(WebhookVersion::V3) => true,
+            Address::Told(webhook) if self.takes(send, webhook, at) => true,
+            Address::Told(_) => {
+                let reason = Reason::Rejected;
+                return (
+                    Fate::Refused,
+                    TriggerAnswer::Refused { reason, message },
+                    Some(400),
+                    took,
+                );
+            }
         };
         if !known {
             return (Fate::NoPath, TriggerAnswer::UnknownPath { message }, Some(404), took);
@@ -238,7 +251,7 @@ impl Harness {
         let kind = rng.below(9);
         if (4..=6).contains(&kind) && rng.per_mille(600) {
             let event = self.accept(send, at, rng);
-            self.hurry(&event, at, rng);
+            self.hurry(&event, rng);
         }
         let unknown = |reason| TriggerAnswer::Unknown { reason, message: String::new() };
         let refused = |reason| TriggerAnswer::Refused { reason, message: String::new() };
@@ -260,9 +273,9 @@ impl Harness {
     }
 
     /// What is of unknown fate starts soon: nobody could tell later whose it is.
-    fn hurry(&mut self, event: &EventId, at: u64, rng: &mut Rng) {
+    fn hurry(&mut self, event: &EventId, rng: &mut Rng) {
         let Some(event) = self.events.get_mut(event) else { return };
-        let resolved = at + rng.below(10 * SECOND);
+        let resolved = event.received + rng.below(10 * SECOND);
         event.resolved = event.resolved.map(|_| resolved);
         let start = resolved + rng.below(5 * SECOND);
         let later = start.saturating_sub(event.execution.start);
@@ -270,6 +283,14 @@ impl Harness {
         for (from, until, _) in &mut event.execution.ends {
             *from += later;
             *until = until.saturating_add(later);
+        }
+    }
+
+    /// What was answered, and the answer is not known any more, starts soon too.
+    pub(super) fn hurry_run(&mut self, run: &RunId, rng: &mut Rng) {
+        let of_run = self.events.iter().filter(|(_, event)| event.run.as_ref() == Some(run));
+        if let Some(event) = of_run.map(|(id, _)| id.clone()).min() {
+            self.hurry(&event, rng);
         }
     }
 

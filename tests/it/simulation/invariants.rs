@@ -387,6 +387,12 @@ pub(super) fn stopping_begins_nothing(stopping: bool) -> Held {
     hold("stopping_begins_nothing", !stopping, || "a call was let go after the stop".to_owned())
 }
 
+/// Under `webhook: auto` and with a key, nothing is sent before Harness was asked where to, nor, after
+/// it was refused there, before Harness was asked again.
+pub(super) fn a_look_up_comes_first(holds: bool) -> Held {
+    hold("a_look_up_comes_first", holds, || "a webhook goes where nobody said so".to_owned())
+}
+
 /// What the clock calls for is done in one turn: the engine never asks to be woken in the past.
 pub(super) fn waking_makes_progress(awake: bool) -> Held {
     hold("waking_makes_progress", awake, || "the engine asks to be woken at once, again".to_owned())

@@ -8,8 +8,8 @@ use std::time::Duration;
 use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Concurrency, Config};
 use harness_exporter::engine::{
-    Effect, Engine, Input, ReadEvent, ReadExecution, ReadExecutions, Reply, SearchExecutions,
-    SendTrigger,
+    Effect, Engine, Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, Reply,
+    SearchExecutions, SendTrigger,
 };
 use harness_exporter::model::{
     AccountName, Fact, Now, Outcome, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
@@ -18,6 +18,7 @@ use harness_exporter::schedule::Schedule;
 
 use super::bugs::Bug;
 use super::invariants::{self, Held, Regime};
+use super::lookups::Told;
 use super::plan::MINUTE;
 use super::store::Store;
 use super::timetable::Timetable;
@@ -38,6 +39,7 @@ pub(super) enum Read {
     Execution(ReadExecution),
     Executions(ReadExecutions),
     Search(SearchExecutions),
+    LookUp(LookUpTrigger),
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ pub(super) struct Process {
     /// of last: the clock may have been set back before that.
     seen: BTreeMap<PipelineName, Wall>,
     wakes_at: Option<u64>,
+    pub(super) told: Told,
 }
 
 impl Process {
@@ -90,6 +93,9 @@ impl World {
             self.note("restart");
         }
         self.say(|world| format!("starts with {} pipelines", world.config.pipelines.len()));
+        for run in self.store.active().filter(|run| run.phase == Phase::Sending) {
+            self.harness.hurry_run(&run.id, &mut self.rng);
+        }
         for ((owner, key), shown) in &self.shown {
             let saved = self.store.totals.get(&(owner.clone(), *key)).copied().unwrap_or(0);
             invariants::counters_outlive_the_process(*key, *shown, saved)?;
@@ -97,7 +103,9 @@ impl World {
         let now = self.now();
         for (name, regime) in &mut self.regimes {
             let mark = self.store.pipelines.get(name).map(|row| row.mark.handled_until);
-            regime.seen = mark.unwrap_or_default().max(regime.start);
+            let delay = regime.timetable.as_ref().map_or(Duration::ZERO, Timetable::delay);
+            // What is handled has fired.
+            regime.seen = mark.unwrap_or_default().after(delay).max(regime.start);
         }
         if self.bug == Some(Bug::ForgetRemoved) {
             let removed = |run: &&Arc<Run>| self.pipeline(&run.pipeline).is_none();
@@ -138,6 +146,7 @@ impl World {
             waiting: 0,
             seen: BTreeMap::new(),
             wakes_at: None,
+            told: Told::new(),
         }
     }
 
@@ -160,6 +169,9 @@ impl World {
         for account in config.accounts.values_mut().filter(|_| self.bug == Some(Bug::IgnoreLimiter))
         {
             Arc::make_mut(account).requests_per_minute *= 100;
+        }
+        for account in config.accounts.values_mut().filter(|_| self.bug == Some(Bug::SkipLookUp)) {
+            Arc::make_mut(account).api_key = None;
         }
         config
     }
@@ -337,11 +349,13 @@ impl World {
         } else if let Input::EventRead { .. }
         | Input::ExecutionRead { .. }
         | Input::ExecutionsRead { .. }
-        | Input::Searched { .. } = &input
+        | Input::Searched { .. }
+        | Input::TriggerLookedUp { .. } = &input
         {
             process.calls -= 1;
         }
         let Some(input) = self.spoil(input) else { return Ok(()) };
+        self.note_told(&input);
         self.turn(vec![input])
     }
 
@@ -415,6 +429,7 @@ impl World {
                     turn.sends.push(send);
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
+                Effect::LookUpTrigger(look_up) => reads.push(Read::LookUp(look_up)),
                 Effect::ReadEvent(read) => reads.push(Read::Event(read)),
                 Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
                 Effect::ReadExecutions(read) => reads.push(Read::Executions(read)),
@@ -443,6 +458,7 @@ impl World {
         let Some(process) = &self.process else { return Ok(()) };
         for send in &turn.sends {
             invariants::stopping_begins_nothing(process.stopping)?;
+            self.check_address(send)?;
             let rest = process.rests.get(&send.pipeline.account).copied().unwrap_or(0);
             invariants::throttling_is_heeded(mono, rest)?;
             if let Some(due) = send.due {

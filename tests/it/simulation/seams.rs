@@ -313,7 +313,7 @@ impl World {
         invariants::at_most_one_accepted_webhook_per_slot_and_attempt(earlier)?;
         self.count_call(&send.pipeline.account)?;
         let (answered, took) = self.harness.post(send, self.at, &mut self.rng);
-        self.say(|_| format!("  POST {} {:?}: {:?}", send.run, send.version, answered.answer));
+        self.say(|_| format!("  POST {} {:?}: {:?}", send.run, send.address, answered.answer));
         let unknown = matches!(answered.answer, TriggerAnswer::Unknown { .. });
         if self.bug == Some(Bug::RepeatUnknown) && unknown {
             return self.post(send);
@@ -341,6 +341,7 @@ impl World {
                 self.after(took, Event::Input { life, input });
                 Ok(())
             }
+            Read::LookUp(look_up) => self.look_up(&look_up),
             Read::Executions(read) => self.list(read),
             Read::Search(search) => {
                 self.before_a_read(&search.account)?;
@@ -354,7 +355,7 @@ impl World {
         }
     }
 
-    fn before_a_read(&mut self, account: &AccountName) -> Held {
+    pub(super) fn before_a_read(&mut self, account: &AccountName) -> Held {
         let mono = self.mono();
         if let Some(process) = &mut self.process {
             process.calls += 1;
@@ -400,6 +401,18 @@ impl World {
         let life = self.life;
         self.after(took, Event::Input { life, input });
         Ok(())
+    }
+
+    /// A call that only reads is made.
+    pub(super) fn call_goes(&mut self, account: &AccountName) -> Held {
+        let mono = self.mono();
+        if let Some(process) = &mut self.process {
+            process.calls += 1;
+            invariants::stopping_begins_nothing(process.stopping)?;
+            let rest = process.rests.get(account).copied().unwrap_or(0);
+            invariants::throttling_is_heeded(mono, rest)?;
+        }
+        self.count_call(account)
     }
 
     fn count_call(&mut self, name: &AccountName) -> Held {
