@@ -269,11 +269,7 @@ impl Engine {
     /// Does what the time calls for: notices due times, ends what is too late, lets calls go.
     /// To be called once a turn, after the inputs.
     pub fn advance(&mut self, now: Now) {
-        let pipelines = self.pipelines.values();
-        self.claims.pass(now.mono, || {
-            let deadlines = pipelines.map(|pipeline| pipeline.config.unconfirmed_deadline);
-            deadlines.max().unwrap_or(DEFAULT_UNCONFIRMED_DEADLINE)
-        });
+        self.claims.pass(now.mono);
         self.plan(now);
         // What has waited too long goes before what is due now, or it would stand in its way.
         self.ring(now);

@@ -182,6 +182,12 @@ impl Bench {
         edit(Arc::make_mut(&mut self.config.pipelines[0]));
     }
 
+    /// The config is read again with other limits.
+    pub(super) fn limit(&mut self, limits: impl FnOnce(&mut Account)) {
+        limits(Arc::make_mut(self.config.accounts.values_mut().next().unwrap()));
+        self.reload();
+    }
+
     /// The config is read again, without a restart.
     pub(super) fn reload(&mut self) {
         self.handle(Input::Configured(Arc::new(self.config.clone())));
