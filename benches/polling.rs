@@ -363,7 +363,8 @@ impl World {
                 let executions = ids.iter().map(listed).collect();
                 let page = ExecutionsPage { executions, last: true, total: None };
                 let answered = answered(ExecutionsAnswer::Page(Box::new(page)));
-                let input = Input::ExecutionsRead { project: read.project, answered };
+                let input =
+                    Input::ExecutionsRead { project: read.project, whose: read.whose, answered };
                 self.after(CALL, Event::Input(input));
             }
             _ => {}

@@ -219,7 +219,7 @@ impl Board {
             }
             Fact::Loaded(row) => self.pipeline(&row.name).take(row),
             Fact::Buckets(buckets) => self.count_in(buckets),
-            Fact::Missed { .. } | Fact::TriggerLookedUp { .. } => {}
+            Fact::Missed { .. } | Fact::TriggerLookedUp { .. } | Fact::ForeignRuns { .. } => {}
         }
     }
 

@@ -59,6 +59,10 @@ pub fn of(fact: &Fact, buckets: &[i64]) -> Vec<Entry> {
             let (owner, op) = (Owner::Pipeline(pipeline.clone()), Op::Set(i64::from(*usable)));
             vec![Entry { owner, key: Key::TriggerUsable, op }]
         }
+        Fact::ForeignRuns { pipeline, count, .. } => {
+            let by = Op::Add(i64::try_from(*count).unwrap_or(i64::MAX));
+            vec![Entry { owner: Owner::Pipeline(pipeline.clone()), key: Key::ForeignRuns, op: by }]
+        }
         Fact::Loaded(_)
         | Fact::Buckets(_)
         | Fact::Waiting(_)

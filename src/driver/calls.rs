@@ -122,13 +122,13 @@ impl Calls {
 
     /// Lists executions.
     pub(super) fn read_executions(&mut self, read: ReadExecutions) {
-        let ReadExecutions { project, query, .. } = read;
+        let ReadExecutions { project, whose, query, .. } = read;
         self.read(project.account.clone(), async move |client| {
             let answered = match client {
                 Some(client) => client.list_executions(&query).await,
                 None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            Input::ExecutionsRead { project, answered }
+            Input::ExecutionsRead { project, whose, answered }
         });
     }
 

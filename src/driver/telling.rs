@@ -31,6 +31,9 @@ pub(super) fn tell(fact: &Fact) {
             let detail = message.as_deref();
             warn!(%pipeline, detail, "the trigger can't be used: look at it in Harness");
         }
+        Fact::ForeignRuns { pipeline, count, execution } => {
+            warn!(%pipeline, count, %execution, "somebody else has started what this trigger starts");
+        }
         Fact::Buckets(bounds) => {
             info!(
                 buckets = bounds.len(),

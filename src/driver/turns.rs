@@ -125,6 +125,7 @@ enum Kind {
     Next(PipelineName),
     Maintenance(PipelineName),
     Trigger(PipelineName),
+    Foreign(PipelineName),
 }
 
 impl Kind {
@@ -136,6 +137,7 @@ impl Kind {
             Fact::Next { pipeline, .. } => Some(Self::Next(pipeline.clone())),
             Fact::Maintenance { pipeline, .. } => Some(Self::Maintenance(pipeline.clone())),
             Fact::TriggerLookedUp { pipeline, .. } => Some(Self::Trigger(pipeline.clone())),
+            Fact::ForeignRuns { pipeline, .. } => Some(Self::Foreign(pipeline.clone())),
             Fact::Run { .. } | Fact::Loaded(_) => None,
         }
     }
@@ -143,11 +145,15 @@ impl Kind {
 
 /// Lets `later` say what `earlier` said too; both are of one kind.
 fn absorb(later: &mut Fact, earlier: &Fact) {
-    if let (Fact::Missed { count, latest, .. }, Fact::Missed { count: before, latest: until, .. }) =
-        (later, earlier)
-    {
-        *count = count.saturating_add(*before);
-        *latest = (*latest).max(*until);
+    match (later, earlier) {
+        (Fact::Missed { count, latest, .. }, Fact::Missed { count: before, latest: until, .. }) => {
+            *count = count.saturating_add(*before);
+            *latest = (*latest).max(*until);
+        }
+        (Fact::ForeignRuns { count, .. }, Fact::ForeignRuns { count: before, .. }) => {
+            *count = count.saturating_add(*before);
+        }
+        _ => {}
     }
 }
 

@@ -50,6 +50,15 @@ enum Sighted {
     Project(Arc<Project>),
 }
 
+/// What a call is for that nothing waits for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spare {
+    /// Looking this pipeline's trigger up.
+    Trigger(PipelineName),
+    /// Looking for executions that others have started in this project.
+    Others(Arc<Project>),
+}
+
 /// What goes next.
 #[derive(Clone, Debug)]
 pub(super) enum Go {
@@ -63,6 +72,8 @@ pub(super) enum Go {
     LookUp(PipelineName),
     /// A look-up of this pipeline's trigger that nothing waits for.
     Check(PipelineName),
+    /// A look for executions that others have started in this project.
+    Others(Arc<Project>),
     /// A look at a run.
     Read(RunId),
     /// A look at several runs of a project.
@@ -120,8 +131,8 @@ pub(super) struct AccountState {
     pub(super) resends: BTreeSet<(Mono, RunId)>,
     /// Pipelines whose triggers are to be looked up again, since when.
     pub(super) lookups: BTreeSet<(Mono, PipelineName)>,
-    /// Pipelines whose triggers are to be looked up though nothing waits for it, and when.
-    pub(super) checks: BTreeSet<(Mono, PipelineName)>,
+    /// Calls that nothing waits for, and when they are due.
+    pub(super) checks: BTreeSet<(Mono, Spare)>,
     reads: BTreeSet<Look>,
     /// Before when no further look is due because of a hint.
     hints_until: Mono,
@@ -312,7 +323,10 @@ impl AccountState {
         if !due || self.limiter.spare_at(now) > now {
             return None;
         }
-        self.checks.pop_first().map(|(since, pipeline)| (since, Go::Check(pipeline)))
+        self.checks.pop_first().map(|(since, spare)| match spare {
+            Spare::Trigger(pipeline) => (since, Go::Check(pipeline)),
+            Spare::Others(project) => (since, Go::Others(project)),
+        })
     }
 
     /// What a call says about whether Harness is up: 0 after three calls in a row without an

@@ -30,7 +30,7 @@ use crate::run;
 pub(super) const TOLERANCE: Duration = Duration::from_secs(5);
 
 /// How much more is asked for than is wanted, as long as the clocks' difference is not known well.
-const MARGIN: Duration = Duration::from_mins(1);
+pub(super) const MARGIN: Duration = Duration::from_mins(1);
 
 /// For how long after its deadline a last look is tried again.
 const LAST_LOOKS: Duration = Duration::from_mins(1);
@@ -40,10 +40,10 @@ const LAST_GAP: Duration = Duration::from_secs(5);
 
 /// The most pages that a look has: so many executions of one trigger in so short a time leave
 /// nothing certain anyway.
-const MOST_PAGES: u32 = 10;
+pub(super) const MOST_PAGES: u32 = 10;
 
 /// How many executions are asked for at once.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 
 /// The custom webhook's `triggerType`.
 const WEBHOOK: &str = "WEBHOOKCUSTOM";
@@ -336,12 +336,17 @@ impl Engine {
         self.read_at(id, at);
     }
 
-    fn ahead(&self, account: &AccountName) -> i64 {
+    pub(super) fn ahead(&self, account: &AccountName) -> i64 {
         run::correction(self.accounts.get(account).and_then(|account| account.skew))
     }
 
     /// The runs of unknown fate of a trigger, those that have ended without being found included.
-    fn sought_with(&self, account: &AccountName, target: &Target, now: Now) -> Vec<Sought> {
+    pub(super) fn sought_with(
+        &self,
+        account: &AccountName,
+        target: &Target,
+        now: Now,
+    ) -> Vec<Sought> {
         let active = self.runs.values().filter_map(|active| active.sought(now));
         let active = active.filter(|(of, at, _)| of == account && at == target);
         let ended = self.claims.unfound(account, target);
@@ -356,7 +361,7 @@ impl Engine {
 impl Active {
     /// What it triggered, in Harness' identifiers; none where nobody knows that any more.
     pub(super) fn target(&self) -> Option<Target> {
-        self.run.target.clone().or_else(|| self.config.as_deref().map(target_of))
+        self.run.target.clone().or_else(|| self.config.as_deref().map(Pipeline::target))
     }
 
     /// Until when its execution is looked for.
@@ -381,16 +386,6 @@ impl Active {
     }
 }
 
-/// What a pipeline triggers, in Harness' identifiers.
-pub(super) fn target_of(config: &Pipeline) -> Target {
-    Target {
-        org: config.org.clone(),
-        project: config.project.clone(),
-        pipeline: config.pipeline.clone(),
-        trigger: config.trigger.clone(),
-    }
-}
-
 /// An instant by the wall clock as it goes now: it may have been set since.
 pub(super) fn wall_of(instant: Mono, now: Now) -> Wall {
     now.wall.before(now.mono.since(instant))
@@ -406,7 +401,7 @@ pub(super) fn window(run: &RunId, sent: Wall, unconfirmed_deadline: Duration) ->
 }
 
 /// Whether an execution was started by this trigger's webhook.
-fn is_of(one: &ListedExecution, target: &Target) -> bool {
+pub(super) fn is_of(one: &ListedExecution, target: &Target) -> bool {
     let same =
         |found: &Option<String>, wanted: &str| found.as_deref().is_none_or(|it| it == wanted);
     let kind: String = one.trigger_type.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -418,7 +413,7 @@ fn is_of(one: &ListedExecution, target: &Target) -> bool {
 }
 
 /// When an execution started, by our clock; one that is queued has only been made.
-fn started(one: &ListedExecution, ahead: i64) -> Option<Wall> {
+pub(super) fn started(one: &ListedExecution, ahead: i64) -> Option<Wall> {
     let theirs = one.summary.start.or(one.created)?;
     Some(Wall(theirs.0.saturating_sub(ahead)))
 }

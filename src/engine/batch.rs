@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::account::AccountState;
 use super::answers::Look;
 use super::{Active, Effect, Engine, Timer};
+use crate::config::Pipeline;
 use crate::limiter::Ticket;
 use crate::model::{
     AccountName, Answered, ExecutionFilter, ExecutionId, ExecutionsAnswer, ExecutionsPage,
@@ -43,11 +44,22 @@ pub struct Project {
     pub project: String,
 }
 
+/// Why the executions of a project are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// To see how ours stand.
+    Ours,
+    /// To find those that others have started.
+    Others,
+}
+
 /// Executions to be listed.
 #[derive(Clone, Debug)]
 pub struct ReadExecutions {
     /// Whose.
     pub project: Arc<Project>,
+    /// Why.
+    pub whose: Whose,
     /// Which of them.
     pub query: ExecutionsQuery,
     /// How long it waited for the limiter.
@@ -104,13 +116,26 @@ struct Page {
     missing: HashMap<ExecutionId, RunId>,
 }
 
+impl Project {
+    /// That of a pipeline.
+    pub(super) fn of(pipeline: &Pipeline) -> Self {
+        let Pipeline { account, org, project, .. } = pipeline;
+        Self { account: account.clone(), org: org.clone(), project: project.clone() }
+    }
+
+    /// A query for executions in it.
+    pub(super) fn query(&self, filter: ExecutionFilter, page: u32, size: u32) -> ExecutionsQuery {
+        let (org, project) = (self.org.clone(), self.project.clone());
+        ExecutionsQuery { org, project, filter, page, size }
+    }
+}
+
 impl Active {
     /// The project in which its execution can be listed with others.
     fn project(&self) -> Option<Arc<Project>> {
         let config = self.config.as_ref().filter(|_| self.run.phase == Phase::Executing)?;
         self.run.execution.as_ref().filter(|_| !self.alone)?;
-        let (account, org) = (self.run.account.clone(), config.org.clone());
-        Some(Arc::new(Project { account, org, project: config.project.clone() }))
+        Some(Arc::new(Project { account: self.run.account.clone(), ..Project::of(config) }))
     }
 
     fn left(&self) -> Left {
@@ -231,17 +256,16 @@ impl Engine {
             Listing::Triggers => account.lists.size,
             Listing::Ids | Listing::Not => page.missing.len(),
         };
-        let query = ExecutionsQuery {
-            org: project.org.clone(),
-            project: project.project.clone(),
-            filter,
-            page: page.number,
-            size: u32::try_from(size).unwrap_or(u32::MAX),
-        };
+        let query = project.query(filter, page.number, u32::try_from(size).unwrap_or(u32::MAX));
         let Some(group) = self.groups.get_mut(project) else { return };
         group.call = Some((account.take(now.mono), page));
         let project = project.clone();
-        self.effects.push(Effect::ReadExecutions(ReadExecutions { project, query, waited }));
+        self.effects.push(Effect::ReadExecutions(ReadExecutions {
+            project,
+            whose: Whose::Ours,
+            query,
+            waited,
+        }));
     }
 
     /// What the triggers of these runs have started since the first of them.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{AccountState, Go, Job};
-use super::adoption::{Search, target_of};
+use super::adoption::Search;
 use super::lookup::Lookup;
 use super::{Active, Effect, Engine, PipelineState, ReadEvent, Rules, SendTrigger, Timer};
 use crate::config::Webhook;
@@ -45,6 +45,7 @@ impl Engine {
                     Go::Check(name) => self.check(&name, now),
                     Go::LookUp(name) => self.look_up_again(&name, waited, now),
                     Go::Read(run) => self.look(&run, waited, now),
+                    Go::Others(project) => self.look_for_others(&project, now),
                     Go::ReadTogether(project) => self.look_together(&project, waited, now),
                 }
             }
@@ -96,7 +97,7 @@ impl Engine {
         active.run.phase = Phase::Sending;
         active.run.sent = Some(now.wall);
         // Should its pipeline be taken out of the config, its execution can still be looked for.
-        active.run.target = account.has_key().then(|| target_of(&config));
+        active.run.target = account.has_key().then(|| config.target());
         let told = self.lookups.get(&config.name).and_then(Lookup::told);
         active.address = match &config.webhook {
             Webhook::Token(_) => Address::Version(WebhookVersion::V3),

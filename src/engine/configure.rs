@@ -54,6 +54,7 @@ impl Engine {
                 self.forget_trigger(&pipeline.name);
             }
             self.check_soon(&pipeline.name, now);
+            self.watch_for_others(&pipeline.name, now);
             self.await_next(&pipeline.name, now);
         }
         for run in std::mem::take(&mut self.orphans) {

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{AccountState, Go, Job, count_due};
+use super::account::{AccountState, Go, Job, Spare, count_due};
 use super::{Effect, Engine, Timer};
 use crate::config::{Pipeline, Webhook};
 use crate::limiter::Ticket;
@@ -144,7 +144,9 @@ impl Engine {
                 let entry = (active.run.begun, since, Job::Run(id.clone()));
                 unsent.then(|| (active.run.pipeline.clone(), entry))
             }
-            Go::LookUp(_) | Go::Check(_) | Go::Read(_) | Go::ReadTogether(_) => None,
+            Go::LookUp(_) | Go::Check(_) | Go::Others(_) | Go::Read(_) | Go::ReadTogether(_) => {
+                None
+            }
         }
     }
 
@@ -274,7 +276,7 @@ impl Engine {
         let Some(state) = self.accounts.get_mut(&account).filter(|state| state.has_key()) else {
             return;
         };
-        state.checks.insert((at, name.clone()));
+        state.checks.insert((at, Spare::Trigger(name.clone())));
         self.lookups.entry(name.clone()).or_default().check = Some((account, at));
     }
 
@@ -283,7 +285,7 @@ impl Engine {
         if let Some((account, at)) = check
             && let Some(account) = self.accounts.get_mut(&account)
         {
-            account.checks.remove(&(at, name.clone()));
+            account.checks.remove(&(at, Spare::Trigger(name.clone())));
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Sought {
 }
 
 impl Sought {
-    fn may_own(&self, candidate: &Candidate<'_>) -> bool {
+    pub(super) fn may_own(&self, candidate: &Candidate<'_>) -> bool {
         (self.from..=self.until).contains(&candidate.start)
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Listing, LookUpTrigger, Project, ReadExecutions, SearchExecutions};
+use super::{Listing, LookUpTrigger, Project, ReadExecutions, SearchExecutions, Whose};
 use crate::config::{Config, Pipeline};
 use crate::model::{
     AccountName, Address, Answered, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
@@ -48,6 +48,8 @@ pub enum Input {
     ExecutionsRead {
         /// Whose.
         project: Arc<Project>,
+        /// Why.
+        whose: Whose,
         /// What came of it.
         answered: Answered<ExecutionsAnswer>,
     },

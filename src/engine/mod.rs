@@ -21,6 +21,7 @@ mod hints;
 mod lookup;
 mod matching;
 mod messages;
+mod others;
 mod pause;
 mod restore;
 mod retry;
@@ -33,12 +34,13 @@ use account::AccountState;
 use adoption::Search;
 pub use adoption::SearchExecutions;
 use batch::Group;
-pub use batch::{Listing, Project, ReadExecutions};
+pub use batch::{Listing, Project, ReadExecutions, Whose};
 use claims::Claims;
 use due::PipelineState;
 pub use lookup::LookUpTrigger;
 use lookup::Lookup;
 pub use messages::{Effect, Input, ReadEvent, ReadExecution, Reply, SendTrigger};
+use others::Others;
 
 use crate::config::{
     Account, Config, DEFAULT_QUEUE_DEADLINE, DEFAULT_RUN_DEADLINE, DEFAULT_UNCONFIRMED_DEADLINE,
@@ -149,6 +151,10 @@ pub struct Engine {
     /// Open runs of accounts that are not in the config: there is no one to ask.
     orphans: Vec<Arc<Run>>,
     runs: HashMap<RunId, Active>,
+    /// What others start, by project.
+    others: HashMap<Arc<Project>, Others>,
+    /// Executions that were counted as others', and when.
+    counted: HashMap<ExecutionId, Mono>,
     /// What is known of the pipelines' triggers.
     lookups: HashMap<PipelineName, Lookup>,
     /// What runs have had that are over.
@@ -193,6 +199,8 @@ impl Engine {
             memories: HashMap::new(),
             orphans: Vec::new(),
             runs: HashMap::new(),
+            others: HashMap::new(),
+            counted: HashMap::new(),
             lookups: HashMap::new(),
             claims: Claims::default(),
             executions: HashMap::new(),
@@ -233,7 +241,10 @@ impl Engine {
             Input::EventRead { run, answered } => self.event_read(&run, answered, now),
             Input::Searched { run, answered } => self.searched(&run, answered, now),
             Input::ExecutionRead { run, answered } => self.execution_read(&run, answered, now),
-            Input::ExecutionsRead { project, answered } => self.listed(&project, answered, now),
+            Input::ExecutionsRead { project, whose, answered } => match whose {
+                Whose::Ours => self.listed(&project, answered, now),
+                Whose::Others => self.others_listed(&project, answered, now),
+            },
             Input::TriggerLookedUp { pipeline, answered } => {
                 self.looked_up(&pipeline, answered, now);
             }

@@ -43,6 +43,7 @@ impl Engine {
             self.notice(&name, now);
             self.await_next(&name, now);
             self.check_soon(&name, now);
+            self.watch_for_others(&name, now);
             self.warn_if_silenced(&name, now);
         }
         for (name, run) in retries {

@@ -35,6 +35,18 @@ pub(super) static FAMILIES: &[Metric] = &[
         |board, emit| each(board, emit, (MissedReason::ALL, MissedReason::as_str), Key::Missed),
     ),
     counter(
+        "harness_pipeline_foreign_runs_total",
+        "Executions of this trigger that others have started while this exporter ran: another one on \
+         the same config, or a person. Looked for every 10 minutes where a call can be spared; with a \
+         key only.",
+        &[],
+        |board, emit| {
+            if board.has_key {
+                emit(&[], Value::Number(Number::Count(board.total(Key::ForeignRuns))));
+            }
+        },
+    ),
+    counter(
         "harness_pipeline_slots_total",
         "Due times settled, retries included: the service level. Cancelled and skipped runs and \
          skipped triggers settle none.",

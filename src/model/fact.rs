@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{DURATION_BOUNDS, MissedReason, PipelineName, Run, RunResult, Total, Wall};
+use super::{
+    DURATION_BOUNDS, ExecutionId, MissedReason, PipelineName, Run, RunResult, Total, Wall,
+};
 
 /// What a run's record has just gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +76,15 @@ pub enum Fact {
         usable: bool,
         /// What stands in the way; redacted.
         message: Option<String>,
+    },
+    /// Executions of a pipeline's trigger were found that others have started.
+    ForeignRuns {
+        /// Whose.
+        pipeline: PipelineName,
+        /// How many.
+        count: u64,
+        /// One of them.
+        execution: ExecutionId,
     },
     /// From here on the durations of runs are counted in buckets with these upper bounds, in
     /// milliseconds. What was counted in others does not add up with it and is forgotten.

@@ -49,6 +49,8 @@ pub enum Key {
     /// Whether the trigger can be used, as far as looking it up says: 1 or 0. Not there before the
     /// first look-up.
     TriggerUsable,
+    /// Executions of the trigger that others have started.
+    ForeignRuns,
     /// When a run last ended so, in milliseconds since the epoch.
     LastResult(RunResult),
     /// The histogram of run durations.
@@ -93,6 +95,7 @@ impl Key {
             Self::ConsecutiveFailures => ("consecutive_failures", String::new()),
             Self::ConsecutiveTriggerFailures => ("consecutive_trigger_failures", String::new()),
             Self::TriggerUsable => ("trigger_usable", String::new()),
+            Self::ForeignRuns => ("foreign_runs", String::new()),
             Self::LastResult(result) => ("last_result", result.to_string()),
             Self::Duration(result, cell) => (DURATIONS, format!("{result}|{}", cell.to_text())),
             Self::Queue(cell) => ("run_queue", cell.to_text()),
@@ -112,6 +115,7 @@ impl Key {
             "consecutive_failures" => Self::ConsecutiveFailures,
             "consecutive_trigger_failures" => Self::ConsecutiveTriggerFailures,
             "trigger_usable" => Self::TriggerUsable,
+            "foreign_runs" => Self::ForeignRuns,
             "last_result" => Self::LastResult(RunResult::from_label(label)?),
             DURATIONS => {
                 let (result, cell) = label.split_once('|')?;
@@ -150,6 +154,7 @@ mod tests {
     fn every_key_reads_back() {
         let mut keys =
             vec![Key::ConsecutiveFailures, Key::ConsecutiveTriggerFailures, Key::TriggerUsable];
+        keys.push(Key::ForeignRuns);
         keys.extend(Origin::ALL.iter().map(|origin| Key::Triggers(*origin)));
         keys.extend(Reason::ALL.iter().map(|reason| Key::TriggerFailures(*reason)));
         keys.extend(MissedReason::ALL.iter().map(|reason| Key::Missed(*reason)));

@@ -140,6 +140,7 @@ fn save(connection: &Connection, sql: &Sql, fact: &Fact, buckets: &[i64]) -> Res
         Fact::Missed { pipeline, mark, .. } => save_mark(connection, sql, pipeline, mark)?,
         // What there is of it is in the books.
         Fact::TriggerLookedUp { .. }
+        | Fact::ForeignRuns { .. }
         | Fact::Buckets(_)
         | Fact::Waiting(_)
         | Fact::Next { .. }

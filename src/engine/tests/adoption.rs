@@ -9,7 +9,7 @@ use crate::model::*;
 
 const DEADLINE: Duration = mins(15);
 
-fn manual(name: &str) -> Pipeline {
+pub(super) fn manual(name: &str) -> Pipeline {
     // Its trigger is not looked up before its webhook is sent.
     let webhook = Webhook::Fixed(WebhookVersion::V1);
     Pipeline { schedule: None, unconfirmed_deadline: DEADLINE, webhook, ..pipeline(name) }
@@ -27,12 +27,12 @@ fn in_doubt(pipeline: Pipeline) -> Bench {
     bench
 }
 
-fn lost_answer() -> TriggerAnswer {
+pub(super) fn lost_answer() -> TriggerAnswer {
     TriggerAnswer::Unknown { reason: Reason::ServerError, message: "HTTP 502".to_owned() }
 }
 
 /// An execution that the trigger of the pipeline `p` has started.
-fn listed(id: &str, start: Wall) -> ListedExecution {
+pub(super) fn listed(id: &str, start: Wall) -> ListedExecution {
     let id = ExecutionId::new(id).unwrap();
     ListedExecution {
         summary: Summary {
@@ -52,7 +52,7 @@ fn listed(id: &str, start: Wall) -> ListedExecution {
     }
 }
 
-fn page(executions: Vec<ListedExecution>) -> ExecutionsAnswer {
+pub(super) fn page(executions: Vec<ListedExecution>) -> ExecutionsAnswer {
     ExecutionsAnswer::Page(Box::new(ExecutionsPage { executions, last: true, total: None }))
 }
 

@@ -74,6 +74,8 @@ pub(super) struct Bench {
     pub(super) checks: bool,
     /// What was told of a trigger last.
     pub(super) usable: Option<bool>,
+    /// How many executions were found that others have started.
+    pub(super) foreign: u64,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
     /// Executions being read.
@@ -138,6 +140,7 @@ impl Bench {
             lookups: Vec::new(),
             checks: false,
             usable: None,
+            foreign: 0,
             reads: Vec::new(),
             execution_reads: Vec::new(),
             searches: Vec::new(),
@@ -286,6 +289,10 @@ impl Bench {
                 self.usable = Some(*usable);
                 return;
             }
+            Fact::ForeignRuns { count, .. } => {
+                self.foreign += count;
+                return;
+            }
             Fact::Buckets(buckets) => {
                 self.buckets = buckets.clone();
                 self.bucket_changes += 1;
@@ -418,7 +425,7 @@ impl Bench {
     pub(super) fn list_is(&mut self, answer: ExecutionsAnswer) {
         let read = self.lists.remove(0);
         let answered = self.listed(answer);
-        self.handle(Input::ExecutionsRead { project: read.project, answered });
+        self.handle(Input::ExecutionsRead { project: read.project, whose: read.whose, answered });
     }
 
     fn listed(&self, answer: ExecutionsAnswer) -> Answered<ExecutionsAnswer> {

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::bench::*;
 use super::together;
 use crate::config::{Account, Concurrency, Pipeline, SecretSource, Webhook};
-use crate::engine::{Input, Reply};
+use crate::engine::{Input, Reply, Whose};
 use crate::model::*;
 
 /// How long a call takes that nothing befalls.
@@ -156,7 +156,7 @@ impl<'a> Fleet<'a> {
                 Fate::Fails | Fate::Hangs => ExecutionsAnswer::Failed { message: NO_MESSAGE },
             };
             let (project, answered) = (list.project, fate.dress(answer));
-            self.answer(fate, Input::ExecutionsRead { project, answered });
+            self.answer(fate, Input::ExecutionsRead { project, whose: Whose::Ours, answered });
         }
     }
 

@@ -29,7 +29,7 @@ fn checked(mut bench: Bench) -> Bench {
 }
 
 /// A bench whose account has a key.
-fn keyed<const N: usize>(pipelines: [Pipeline; N]) -> Bench {
+pub(super) fn keyed<const N: usize>(pipelines: [Pipeline; N]) -> Bench {
     checked(Bench::limited(with_key, pipelines))
 }
 

@@ -7,6 +7,7 @@ mod fleet;
 mod follow;
 mod left_alone;
 mod lookup;
+mod others;
 mod polling;
 mod restart;
 mod said;

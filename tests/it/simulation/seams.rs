@@ -397,7 +397,7 @@ impl World {
                 self.strange.extend(run.filter(|_| odd).map(|run| run.id.clone()));
             }
         }
-        let input = Input::ExecutionsRead { project: read.project, answered };
+        let input = Input::ExecutionsRead { project: read.project, whose: read.whose, answered };
         let life = self.life;
         self.after(took, Event::Input { life, input });
         Ok(())

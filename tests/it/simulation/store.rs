@@ -74,6 +74,7 @@ impl Store {
             }
             Fact::Missed { pipeline, mark, .. } => self.set_mark(pipeline, Some(mark)),
             Fact::TriggerLookedUp { .. }
+            | Fact::ForeignRuns { .. }
             | Fact::Buckets(_)
             | Fact::Waiting(_)
             | Fact::Next { .. }
@@ -167,6 +168,7 @@ pub(super) fn pipeline_of(fact: &Fact) -> Option<&PipelineName> {
         Fact::Run { run, .. } => Some(&run.pipeline),
         Fact::Missed { pipeline, .. } => Some(pipeline),
         Fact::TriggerLookedUp { .. }
+        | Fact::ForeignRuns { .. }
         | Fact::Buckets(_)
         | Fact::Waiting(_)
         | Fact::Next { .. }
