@@ -140,7 +140,8 @@ impl Calls {
                 Some(client) => client.look_up(&pipeline).await,
                 None => no_client(LookupAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered }
+            let (pipeline, answered) = (pipeline.name.clone(), Box::new(answered));
+            Input::TriggerLookedUp { pipeline, answered }
         });
     }
 
