@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SPEED ?= 3600
 
-.PHONY: demo test bench ledger oracle lint tools build
+.PHONY: demo test bench ledger reloads oracle lint tools build
 
 ## The exporter and a stand-in of Harness in one process, until interrupted. Needs no account.
 demo:
@@ -26,6 +26,11 @@ bench:
 KILLS ?= 1000
 ledger:
 	LEDGER_KILLS=$(KILLS) $(CARGO) test --locked --test it fault_26_killed_again -- --nocapture
+
+## The config read again so many times under load, scraped without a pause.
+RELOADS ?= 1000
+reloads:
+	RELOADS=$(RELOADS) $(CARGO) test --locked --test it fault_38 -- --nocapture
 
 ## Due times around every change of every clock in the world, 1990 to 2040, by two ways of reckoning.
 oracle:

@@ -92,6 +92,8 @@ pub struct PipelineBoard {
     pub next: Option<Wall>,
     /// Whether the exporter is in a dry run.
     pub dry_run: bool,
+    /// Whether its account has a key, so that its trigger can be looked up.
+    pub has_key: bool,
     /// Whether it is paused by hand.
     pub held: bool,
     /// Whether it is inside a maintenance window.
@@ -151,6 +153,8 @@ impl Board {
             (board.config, board.dry_run, board.options) = (Arc::clone(pipeline), dry_run, options);
             board.account = config.accounts.get(&pipeline.account).cloned();
             board.calendar = Calendar::of(pipeline);
+            let account = config.accounts.get(&pipeline.account);
+            board.has_key = account.is_some_and(|account| account.api_key.is_some());
             board.expect();
         }
         for name in config.accounts.keys() {
@@ -215,7 +219,7 @@ impl Board {
             }
             Fact::Loaded(row) => self.pipeline(&row.name).take(row),
             Fact::Buckets(buckets) => self.count_in(buckets),
-            Fact::Missed { .. } => {}
+            Fact::Missed { .. } | Fact::TriggerLookedUp { .. } => {}
         }
     }
 
@@ -286,6 +290,7 @@ impl PipelineBoard {
             newest_resolved: None,
             next: None,
             dry_run: false,
+            has_key: false,
             held: false,
             in_maintenance: false,
             buckets,

@@ -123,6 +123,13 @@ impl Limiter {
         paused.max(smooth).max(now)
     }
 
+    /// When a call may go that nobody waits for: the whole burst is there for what may come, and an
+    /// interval has passed in which nobody wanted anything.
+    #[must_use]
+    pub fn spare_at(&self, now: Mono) -> Mono {
+        self.free_at(now).max(self.spaced_until.after(self.interval))
+    }
+
     /// How far apart calls go where they are as many as may be.
     #[must_use]
     pub fn interval(&self) -> Duration {

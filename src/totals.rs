@@ -55,6 +55,10 @@ pub fn of(fact: &Fact, buckets: &[i64]) -> Vec<Entry> {
             let entry = |key| Entry { owner: Owner::Pipeline(pipeline.clone()), key, op: by };
             vec![entry(Key::Missed(*reason)), entry(Key::Slots(SlotResult::Missed))]
         }
+        Fact::TriggerLookedUp { pipeline, usable, .. } => {
+            let (owner, op) = (Owner::Pipeline(pipeline.clone()), Op::Set(i64::from(*usable)));
+            vec![Entry { owner, key: Key::TriggerUsable, op }]
+        }
         Fact::Loaded(_)
         | Fact::Buckets(_)
         | Fact::Waiting(_)

@@ -132,6 +132,18 @@ impl Calls {
         });
     }
 
+    /// Looks a trigger up.
+    pub(super) fn look_up(&mut self, look_up: LookUpTrigger) {
+        let LookUpTrigger { pipeline, .. } = look_up;
+        self.read(pipeline.account.clone(), async move |client| {
+            let answered = match client {
+                Some(client) => client.look_up(&pipeline).await,
+                None => no_client(LookupAnswer::Failed { message: NO_CLIENT.to_owned() }),
+            };
+            Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered }
+        });
+    }
+
     /// Makes a call that changes nothing, when there is room for it.
     fn read<F>(&mut self, account: AccountName, call: impl FnOnce(Option<Client>) -> F)
     where
@@ -143,23 +155,6 @@ impl Calls {
             // It is never closed.
             let _place = room.acquire().await;
             Answer { account, input: call.await }
-        });
-    }
-
-    /// Looks a trigger up.
-    pub(super) fn look_up(&mut self, look_up: LookUpTrigger) {
-        let LookUpTrigger { pipeline, .. } = look_up;
-        let account = pipeline.account.clone();
-        let client = self.clients.get(&account).cloned();
-        let room = self.room_for_reads.clone();
-        self.reads.spawn(async move {
-            let _place = room.acquire().await;
-            let answered = match client {
-                Some(client) => client.look_up(&pipeline).await,
-                None => no_client(LookupAnswer::Failed { message: NO_CLIENT.to_owned() }),
-            };
-            let input = Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered };
-            Answer { account, input }
         });
     }
 

@@ -35,7 +35,8 @@ impl Follower {
     ) -> Result<Self, Error> {
         let clock = Clock::start();
         let config = by_hand(config);
-        let mut engine = Engine::new(&config, getrandom::u64().map_err(Error::Random)?);
+        let mut engine =
+            Engine::new(&config, getrandom::u64().map_err(Error::Random)?).without_checks();
         let restored = Restored { runs, ..Restored::default() };
         engine.restore(&restored, clock.now());
         let calls = Calls::new(clients);

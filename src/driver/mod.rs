@@ -5,6 +5,7 @@
 //! is on `/metrics` is on disk too. Whatever ends unasked (the store, a call that panics) ends the
 //! loop with an error, and the process with it: recovery is the normal way to begin.
 
+mod asker;
 mod calls;
 mod clock;
 mod follow;
@@ -19,9 +20,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinError;
 
+use asker::Asker;
 use calls::{Answer, Calls};
 pub use clock::{Clock, wall};
 pub use follow::Follower;
@@ -493,40 +495,6 @@ impl Driver {
         let short: String = word.chars().take(100).collect();
         if self.words.len() < MOST_WORDS && self.words.insert(short.clone()) {
             tracing::warn!(%run, kind = kind.as_str(), status = short, "harness sent a status that is not in our tables");
-        }
-    }
-}
-
-/// Who waits for an answer of the engine's.
-enum Asker {
-    /// For a run.
-    Trigger(oneshot::Sender<TriggerReply>),
-    /// For pipelines to be paused or resumed.
-    Switch(oneshot::Sender<SwitchReply>),
-}
-
-impl Asker {
-    /// Whoever asked may have gone; what was asked for holds all the same.
-    fn tell(self, reply: Reply) {
-        match self {
-            Self::Trigger(waits) => {
-                let _ = waits.send(match reply {
-                    Reply::Begun(run) => TriggerReply::Accepted { run: run.to_string() },
-                    Reply::UnknownPipeline(_) => TriggerReply::UnknownPipeline,
-                    Reply::Active => TriggerReply::Active,
-                    Reply::NotSaved | Reply::Switched(_) => TriggerReply::StoreUnavailable,
-                    Reply::DryRun => TriggerReply::DryRun,
-                });
-            }
-            Self::Switch(waits) => {
-                let _ = waits.send(match reply {
-                    Reply::Switched(names) => SwitchReply::Done {
-                        pipelines: names.iter().map(ToString::to_string).collect(),
-                    },
-                    Reply::UnknownPipeline(name) => SwitchReply::UnknownPipeline(name),
-                    _ => SwitchReply::StoreUnavailable,
-                });
-            }
         }
     }
 }

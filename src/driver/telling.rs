@@ -24,6 +24,13 @@ pub(super) fn tell(fact: &Fact) {
         Fact::Maintenance { pipeline, inside: false } => {
             info!(%pipeline, "maintenance is over");
         }
+        Fact::TriggerLookedUp { pipeline, usable: true, .. } => {
+            debug!(%pipeline, "the trigger is there and switched on");
+        }
+        Fact::TriggerLookedUp { pipeline, message, .. } => {
+            let detail = message.as_deref();
+            warn!(%pipeline, detail, "the trigger can't be used: look at it in Harness");
+        }
         Fact::Buckets(bounds) => {
             info!(
                 buckets = bounds.len(),
@@ -50,16 +57,12 @@ pub(super) fn silenced(pipeline: &PipelineName, until: Wall) {
     );
 }
 
-/// What came of looking a trigger up, where it was not found.
+/// What came of looking a trigger up, where it was not told of.
 pub(super) fn looked_up(pipeline: &PipelineName, answer: &LookupAnswer) {
-    match answer {
-        LookupAnswer::Found(_) | LookupAnswer::Throttled { .. } => {}
-        LookupAnswer::Refused(Refusal { message: detail, .. }) => {
-            info!(%pipeline, detail, "harness does not tell where the trigger's webhook is: it is sent to a URL without a token");
-        }
-        LookupAnswer::Failed { message: detail } => {
-            info!(%pipeline, detail, "the trigger could not be looked up");
-        }
+    if let LookupAnswer::Refused(Refusal { message: detail, .. })
+    | LookupAnswer::Failed { message: detail } = answer
+    {
+        debug!(%pipeline, detail, "the trigger could not be looked up");
     }
 }
 

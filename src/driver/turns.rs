@@ -124,6 +124,7 @@ enum Kind {
     Waiting,
     Next(PipelineName),
     Maintenance(PipelineName),
+    Trigger(PipelineName),
 }
 
 impl Kind {
@@ -134,6 +135,7 @@ impl Kind {
             Fact::Waiting(_) => Some(Self::Waiting),
             Fact::Next { pipeline, .. } => Some(Self::Next(pipeline.clone())),
             Fact::Maintenance { pipeline, .. } => Some(Self::Maintenance(pipeline.clone())),
+            Fact::TriggerLookedUp { pipeline, .. } => Some(Self::Trigger(pipeline.clone())),
             Fact::Run { .. } | Fact::Loaded(_) => None,
         }
     }

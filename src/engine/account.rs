@@ -61,6 +61,8 @@ pub(super) enum Go {
     Send(RunId),
     /// Another look-up of this pipeline's trigger.
     LookUp(PipelineName),
+    /// A look-up of this pipeline's trigger that nothing waits for.
+    Check(PipelineName),
     /// A look at a run.
     Read(RunId),
     /// A look at several runs of a project.
@@ -118,6 +120,8 @@ pub(super) struct AccountState {
     pub(super) resends: BTreeSet<(Mono, RunId)>,
     /// Pipelines whose triggers are to be looked up again, since when.
     pub(super) lookups: BTreeSet<(Mono, PipelineName)>,
+    /// Pipelines whose triggers are to be looked up though nothing waits for it, and when.
+    pub(super) checks: BTreeSet<(Mono, PipelineName)>,
     reads: BTreeSet<Look>,
     /// Before when no further look is due because of a hint.
     hints_until: Mono,
@@ -148,6 +152,7 @@ impl AccountState {
             fresh: BTreeSet::new(),
             resends: BTreeSet::new(),
             lookups: BTreeSet::new(),
+            checks: BTreeSet::new(),
             reads: BTreeSet::new(),
             hints_until: Mono::default(),
             sent: HashSet::new(),
@@ -194,8 +199,10 @@ impl AccountState {
         }
         let fresh_at = if self.fresh.is_empty() { None } else { self.cap_free_at(now) };
         let none = self.resends.is_empty() && self.lookups.is_empty() && self.reads.is_empty();
-        let wanted = if none { fresh_at? } else { now };
-        Some(self.limiter.free_at(now).max(wanted))
+        let wanted = if none { fresh_at } else { Some(now) };
+        let wanted = wanted.map(|at| self.limiter.free_at(now).max(at));
+        let check = self.checks.first().map(|(at, _)| self.limiter.spare_at(now).max(*at));
+        [wanted, check].into_iter().flatten().min()
     }
 
     /// When the caps let another run begin; `None` where it takes the end of a run.
@@ -295,10 +302,17 @@ impl AccountState {
                 Job::Run(run) => (since, Go::Send(run)),
             });
         }
-        self.reads.pop_first().map(|look| match look.at {
-            Sighted::Run(run) => (look.since, Go::Read(run)),
-            Sighted::Project(project) => (look.since, Go::ReadTogether(project)),
-        })
+        if let Some(look) = self.reads.pop_first() {
+            return Some(match look.at {
+                Sighted::Run(run) => (look.since, Go::Read(run)),
+                Sighted::Project(project) => (look.since, Go::ReadTogether(project)),
+            });
+        }
+        let due = self.checks.first().is_some_and(|(at, _)| *at <= now);
+        if !due || self.limiter.spare_at(now) > now {
+            return None;
+        }
+        self.checks.pop_first().map(|(since, pipeline)| (since, Go::Check(pipeline)))
     }
 
     /// What a call says about whether Harness is up: 0 after three calls in a row without an

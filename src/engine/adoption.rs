@@ -9,6 +9,7 @@
 //! [`Search`] is one run's looking, over several pages; [`Claims`] remembers what ended runs have
 //! had; [`matching`](super::matching) decides.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ const MARGIN: Duration = Duration::from_mins(1);
 
 /// For how long after its deadline a last look is tried again.
 const LAST_LOOKS: Duration = Duration::from_mins(1);
+
+/// The longest gap between last looks.
+const LAST_GAP: Duration = Duration::from_secs(5);
 
 /// The most pages that a look has: so many executions of one trigger in so short a time leave
 /// nothing certain anyway.
@@ -104,6 +108,7 @@ impl Engine {
     fn search_from(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
         active.search = Search::default();
+        self.claims.allow_for(active.rules.unconfirmed_deadline);
         let first = active.sent_at.after(active.rules.polling.first).max(now.mono);
         let deadline = active.search_deadline().max(now.mono);
         self.read_at(id, first.min(deadline));
@@ -215,8 +220,13 @@ impl Engine {
     /// A look that says nothing is repeated, unless it is too late even for that.
     fn failed_look(&mut self, id: &RunId, now: Now) {
         let Some(active) = self.runs.get_mut(id) else { return };
-        active.search.begin_again();
         active.search.looks = active.search.looks.saturating_add(1);
+        self.look_anew(id, now);
+    }
+
+    fn look_anew(&mut self, id: &RunId, now: Now) {
+        let Some(active) = self.runs.get_mut(id) else { return };
+        active.search.begin_again();
         if now.mono >= active.search_over() {
             return self.not_found(id, now);
         }
@@ -248,7 +258,7 @@ impl Engine {
         let off = Duration::from_millis(ahead.abs_diff(search.ahead));
         if off > MARGIN {
             // It was the wrong span of time that was asked for, so something may be missing.
-            return self.failed_look(id, now);
+            return self.look_anew(id, now);
         }
         let earliest = all.iter().map(|sought| sought.from).min().unwrap_or_default();
         let started = |one: &ListedExecution| started(one, ahead);
@@ -277,14 +287,18 @@ impl Engine {
         let active = self.runs.get(id)?;
         let (account, target, own) = active.sought(now)?;
         let ahead = self.ahead(&account);
-        let mut candidates: Vec<Candidate<'_>> = Vec::new();
-        for one in found.iter().filter(|one| is_of(one, &target) && !self.is_claimed(one)) {
-            let Some(start) = started(one, ahead) else { continue };
-            if candidates.iter().all(|known| known.execution != &one.id) {
-                let contested = self.may_be_anothers(one, start, (&account, &target), now);
-                candidates.push(Candidate { execution: &one.id, start, contested });
-            }
-        }
+        let claimed = self.claimed();
+        let undecided = self.undecided(&account, &target, now);
+        let mut seen = HashSet::new();
+        let theirs = found.iter().filter(|one| is_of(one, &target) && !claimed.has(one));
+        let candidates: Vec<Candidate<'_>> = theirs
+            .filter(|one| seen.insert(&one.id))
+            .filter_map(|one| {
+                let start = started(one, ahead)?;
+                let contested = undecided.iter().any(|other| other.may_own(one, start));
+                Some(Candidate { execution: &one.id, start, contested })
+            })
+            .collect();
         let mut rivals = self.sought_with(&account, &target, now);
         rivals.retain(|sought| sought.run != own.run);
         let execution = if active.search.is_last {
@@ -312,10 +326,13 @@ impl Engine {
         let Some(active) = self.runs.get(id) else { return };
         let polling = &active.rules.polling;
         let doubled = polling.min.saturating_mul(1 << active.search.looks.min(16));
-        let mut at = now.mono.after(doubled.min(polling.max.max(polling.min)));
-        if now.mono < active.search_deadline() {
-            at = at.min(active.search_deadline());
-        }
+        let gap = doubled.min(polling.max.max(polling.min));
+        let deadline = active.search_deadline();
+        let at = if now.mono < deadline {
+            now.mono.after(gap).min(deadline)
+        } else {
+            now.mono.after(gap.min(LAST_GAP).max(polling.min))
+        };
         self.read_at(id, at);
     }
 

@@ -42,6 +42,7 @@ impl Engine {
                     Go::Begin(name, due) => self.begin(&name, due, waited, now),
                     Go::Retry(name) => self.begin_retry(&name, waited, now),
                     Go::Send(run) => self.send(&run, waited, now),
+                    Go::Check(name) => self.check(&name, now),
                     Go::LookUp(name) => self.look_up_again(&name, waited, now),
                     Go::Read(run) => self.look(&run, waited, now),
                     Go::ReadTogether(project) => self.look_together(&project, waited, now),

@@ -1,7 +1,7 @@
 //! Which executions belong to our other runs, as far as that is known: those under way and those that
 //! are over. What is claimed here is never taken for the execution of a run of unknown fate.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use super::adoption::{TOLERANCE, wall_of, window};
@@ -21,6 +21,8 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 pub(super) struct Claims {
     /// Since when, once that is known.
     ended: VecDeque<(Option<Mono>, Claim)>,
+    /// The longest `unconfirmed_deadline` of a run that has ended or is looked for.
+    longest_deadline: Duration,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,36 @@ pub(super) struct Unfound {
     unconfirmed_deadline: Duration,
 }
 
+/// What is known to belong to our runs, at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Claimed<'a> {
+    events: HashSet<&'a EventId>,
+    executions: HashSet<&'a ExecutionId>,
+}
+
+impl Claimed<'_> {
+    /// Whether this is one of them.
+    pub(super) fn has(&self, one: &ListedExecution) -> bool {
+        self.executions.contains(&one.id)
+            || one.event.as_ref().is_some_and(|event| self.events.contains(event))
+    }
+}
+
+/// A run of which it is not known yet what it owns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Undecided {
+    since: Wall,
+    /// Whether a list that tells events tells this one apart.
+    has_event: bool,
+}
+
+impl Undecided {
+    /// Whether this one, which started then, may be its own.
+    pub(super) fn may_own(self, one: &ListedExecution, start: Wall) -> bool {
+        self.since <= start && !(self.has_event && one.event.is_some())
+    }
+}
+
 impl Claims {
     pub(super) fn unfound(
         &self,
@@ -53,64 +85,62 @@ impl Claims {
         unfound.filter(move |one| one.account == *account && one.target == *target)
     }
 
+    /// A run may be looked for as long as this.
+    pub(super) fn allow_for(&mut self, unconfirmed_deadline: Duration) {
+        self.longest_deadline = self.longest_deadline.max(unconfirmed_deadline);
+    }
+
     /// Takes note of the time, and forgets what is too old.
-    pub(super) fn pass(&mut self, now: Mono, longest_deadline: impl FnOnce() -> Duration) {
+    pub(super) fn pass(&mut self, now: Mono) {
         for (since, _) in self.ended.iter_mut().rev().take_while(|(since, _)| since.is_none()) {
             *since = Some(now);
         }
-        let old = |after: Duration, (since, _): &(Option<Mono>, Claim)| {
-            since.is_some_and(|since| since.after(after) < now)
-        };
-        if !self.ended.front().is_some_and(|first| old(REMEMBERED, first)) {
-            return;
-        }
-        let after = REMEMBERED.saturating_add(longest_deadline());
-        while self.ended.front().is_some_and(|first| old(after, first)) {
+        let after = REMEMBERED.saturating_add(self.longest_deadline);
+        while let Some((Some(since), _)) = self.ended.front()
+            && since.after(after) < now
+        {
             self.ended.pop_front();
         }
     }
 }
 
 impl Engine {
-    /// Whether an execution is known to belong to another of our runs.
-    pub(super) fn is_claimed(&self, one: &ListedExecution) -> bool {
-        let same = |event: Option<&EventId>, execution: Option<&ExecutionId>| {
-            execution == Some(&one.id) || (event.is_some() && event == one.event.as_ref())
-        };
+    /// What is known to belong to our runs.
+    pub(super) fn claimed(&self) -> Claimed<'_> {
         let active = self.runs.values().map(|active| &active.run);
-        active.into_iter().any(|run| same(run.event.as_ref(), run.execution.as_ref()))
-            || self
-                .claims
-                .ended
-                .iter()
-                .any(|(_, claim)| same(claim.event.as_ref(), claim.execution.as_ref()))
+        let active = active.map(|run| (run.event.as_ref(), run.execution.as_ref()));
+        let ended = self.claims.ended.iter();
+        let ended = ended.map(|(_, claim)| (claim.event.as_ref(), claim.execution.as_ref()));
+        let mut claimed = Claimed::default();
+        for (event, execution) in active.chain(ended) {
+            claimed.events.extend(event);
+            claimed.executions.extend(execution);
+        }
+        claimed
     }
 
-    /// Whether an execution may belong to another of our runs of which that will be known: one whose
-    /// webhook has not been answered, or whose event this list does not tell.
-    pub(super) fn may_be_anothers(
+    /// Our runs of a trigger of which it will be known later what they own, or never will: those
+    /// whose webhook has not been answered, and those whose event a list may not tell.
+    pub(super) fn undecided(
         &self,
-        one: &ListedExecution,
-        start: Wall,
-        (account, target): (&AccountName, &Target),
+        account: &AccountName,
+        target: &Target,
         now: Now,
-    ) -> bool {
-        let sent_before = |sent_at: Mono| wall_of(sent_at, now).before(TOLERANCE) <= start;
-        let mut lost = self.claims.unfound(account, target);
-        let is_lost = |one: &Unfound| one.outcome == Outcome::Lost && sent_before(one.sent_at);
-        if one.event.is_none() && lost.any(is_lost) {
-            return true;
-        }
-        self.runs.values().any(|other| {
-            let open = match other.run.phase {
-                Phase::Sending => true,
-                Phase::Accepted => one.event.is_none(),
-                _ => false,
+    ) -> Vec<Undecided> {
+        let since = |sent_at: Mono| wall_of(sent_at, now).before(TOLERANCE);
+        let lost = self.claims.unfound(account, target);
+        let lost = lost.filter(|one| one.outcome == Outcome::Lost);
+        let lost = lost.map(|one| Undecided { since: since(one.sent_at), has_event: true });
+        let open = self.runs.values().filter_map(|other| {
+            let has_event = match other.run.phase {
+                Phase::Sending => false,
+                Phase::Accepted => true,
+                _ => return None,
             };
-            open && other.run.account == *account
-                && other.target().as_ref() == Some(target)
-                && sent_before(other.sent_at)
-        })
+            let same = other.run.account == *account && other.target().as_ref() == Some(target);
+            same.then(|| Undecided { since: since(other.sent_at), has_event })
+        });
+        lost.chain(open).collect()
     }
 
     /// Remembers what a run has had that is over.
@@ -130,6 +160,7 @@ impl Engine {
             return;
         }
         let claim = Claim { event: run.event.clone(), execution: run.execution.clone(), unfound };
+        self.claims.allow_for(active.rules.unconfirmed_deadline);
         self.claims.ended.push_back((None, claim));
     }
 }

@@ -53,6 +53,7 @@ impl Engine {
             if others.contains(&pipeline.account) {
                 self.forget_trigger(&pipeline.name);
             }
+            self.check_soon(&pipeline.name, now);
             self.await_next(&pipeline.name, now);
         }
         for run in std::mem::take(&mut self.orphans) {

@@ -1,10 +1,14 @@
-//! Looking triggers up: where a webhook under `webhook: auto` is to be sent.
+//! Looking triggers up: where a webhook under `webhook: auto` is to be sent, and whether the trigger
+//! can be used.
 //!
 //! What is told is kept in memory only, for it may hold a token. A run whose trigger is to be looked
 //! up first is not begun meanwhile: it waits as it would for the limits, so that no end of this
 //! process leaves its fate unknown. An answer that says no leads to the URLs that need no token; one
 //! that says nothing is asked for again, for as long as anything waits for it. After a webhook that
 //! was refused the next one is preceded by another look-up; the refused one is not sent again.
+//!
+//! With a key every trigger is looked up once an hour, and first after a start, where a call can be
+//! spared: whether it is there, switched on and seen with this key is shown.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,14 +19,19 @@ use super::{Effect, Engine, Timer};
 use crate::config::{Pipeline, Webhook};
 use crate::limiter::Ticket;
 use crate::model::{
-    AccountName, Address, Answered, FoundTrigger, LookupAnswer, Mono, Now, Phase, PipelineName,
-    RunId, Target, Wall, WebhookPath,
+    AccountName, Address, Answered, Fact, FoundTrigger, LookupAnswer, Mono, Now, Phase,
+    PipelineName, RunId, Target, Wall, WebhookPath,
 };
 
 /// The first gap after a look-up that said nothing, and the longest: short enough that a server
 /// which comes back before a usual `start_deadline` is met.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
+
+/// How long after a look-up the trigger is looked up again though no run needs it, and how long after
+/// one that said nothing.
+const CHECK_EVERY: Duration = Duration::from_hours(1);
+const CHECK_AGAIN: Duration = Duration::from_mins(5);
 
 /// A trigger to be looked up.
 #[derive(Clone, Debug)]
@@ -48,6 +57,10 @@ pub(super) struct Lookup {
     failures: u32,
     /// What is to be sent once it is known where to.
     waits: BTreeSet<Entry>,
+    /// When it is looked up again though nothing waits for it, and for which account that waits.
+    check: Option<(AccountName, Mono)>,
+    /// Whether the trigger can be used, as it was told last.
+    usable: Option<bool>,
 }
 
 /// What the look-up says of where the webhook is to be sent.
@@ -76,7 +89,12 @@ impl Lookup {
         }
     }
 
-    /// Where this waits.
+    /// Whether it was said whether the trigger can be used.
+    fn is_known(&self) -> bool {
+        self.usable.is_some()
+    }
+
+    /// Whether this waits for it.
     pub(super) fn holds(&self, entry: &Entry) -> bool {
         self.waits.contains(entry)
     }
@@ -121,7 +139,7 @@ impl Engine {
                 let entry = (active.run.begun, since, Job::Run(id.clone()));
                 unsent.then(|| (active.run.pipeline.clone(), entry))
             }
-            Go::LookUp(_) | Go::Read(_) | Go::ReadTogether(_) => None,
+            Go::LookUp(_) | Go::Check(_) | Go::Read(_) | Go::ReadTogether(_) => None,
         }
     }
 
@@ -174,13 +192,23 @@ impl Engine {
         let config = &pipeline.config;
         if config.account != call.account || config.target() != call.target {
             // It is about what the config said before.
+            self.check_at(name, now.mono);
             return self.let_go_on(name);
         }
+        let says_something =
+            matches!(answered.answer, LookupAnswer::Found(_) | LookupAnswer::Refused(_));
+        let gap = if says_something { CHECK_EVERY } else { CHECK_AGAIN };
+        self.check_at(name, now.mono.after(gap));
         match answered.answer {
-            LookupAnswer::Found(FoundTrigger { webhook, .. }) => {
+            LookupAnswer::Found(FoundTrigger { enabled, webhook }) => {
+                let off = (enabled == Some(false)).then(|| "it is switched off".to_owned());
+                self.tell_usable(name, off);
                 self.take_route(name, webhook.map(Route::Told));
             }
-            LookupAnswer::Refused(_) => self.take_route(name, None),
+            LookupAnswer::Refused(refusal) => {
+                self.tell_usable(name, Some(refusal.message));
+                self.take_route(name, None);
+            }
             // The limiter makes it wait.
             LookupAnswer::Throttled { .. } => self.look_up_at(name, now.mono),
             LookupAnswer::Failed { message } => {
@@ -196,6 +224,62 @@ impl Engine {
         lookup.failures = 0;
         lookup.route = told.or(lookup.route.take()).or(Some(Route::Untold));
         self.let_go_on(name);
+    }
+
+    /// Tells whether the trigger can be used, where that has changed.
+    fn tell_usable(&mut self, name: &PipelineName, message: Option<String>) {
+        let Some(lookup) = self.lookups.get_mut(name) else { return };
+        let usable = message.is_none();
+        if lookup.usable.replace(usable) != Some(usable) {
+            let pipeline = name.clone();
+            self.effects.push(Effect::Fact(Fact::TriggerLookedUp { pipeline, usable, message }));
+        }
+    }
+
+    /// A look-up that nothing waits for may go.
+    pub(super) fn check(&mut self, name: &PipelineName, now: Now) {
+        let Some(lookup) = self.lookups.get_mut(name) else { return };
+        lookup.check = None;
+        if lookup.call.is_some() {
+            // Its answer says when the next one is.
+        } else if lookup.planned {
+            self.check_at(name, now.mono.after(CHECK_AGAIN));
+        } else {
+            self.look_up(name, Duration::ZERO, now);
+        }
+    }
+
+    /// The trigger is looked up when a call can be spared, unless that is planned already.
+    pub(super) fn check_soon(&mut self, name: &PipelineName, now: Now) {
+        let account = self.pipelines.get(name).map(|pipeline| &pipeline.config.account);
+        let lookup = self.lookups.get(name);
+        let planned = lookup.is_some_and(|lookup| {
+            let of_it = |(of, _): &(AccountName, Mono)| Some(of) == account;
+            lookup.call.is_some() || (lookup.check.as_ref().is_some_and(of_it) && lookup.is_known())
+        });
+        if !planned {
+            self.check_at(name, now.mono);
+        }
+    }
+
+    fn check_at(&mut self, name: &PipelineName, at: Mono) {
+        let Some(pipeline) = self.pipelines.get(name).filter(|_| self.checks) else { return };
+        let account = pipeline.config.account.clone();
+        self.drop_check(name);
+        let Some(state) = self.accounts.get_mut(&account).filter(|state| state.has_key()) else {
+            return;
+        };
+        state.checks.insert((at, name.clone()));
+        self.lookups.entry(name.clone()).or_default().check = Some((account, at));
+    }
+
+    fn drop_check(&mut self, name: &PipelineName) {
+        let check = self.lookups.get_mut(name).and_then(|lookup| lookup.check.take());
+        if let Some((account, at)) = check
+            && let Some(account) = self.accounts.get_mut(&account)
+        {
+            account.checks.remove(&(at, name.clone()));
+        }
     }
 
     /// Who asked by hand is told what they wait for, should it be in vain.
@@ -268,7 +352,7 @@ impl Engine {
     /// What is known of a trigger holds no longer.
     pub(super) fn forget_trigger(&mut self, name: &PipelineName) {
         let Some(lookup) = self.lookups.get_mut(name) else { return };
-        (lookup.route, lookup.planned) = (None, false);
+        (lookup.route, lookup.planned, lookup.usable) = (None, false, None);
         let account = self.pipelines.get(name).map(|pipeline| &pipeline.config.account);
         if let Some(account) = account.and_then(|account| self.accounts.get_mut(account)) {
             account.lookups.retain(|(_, waiting)| waiting != name);
@@ -277,6 +361,7 @@ impl Engine {
 
     /// A pipeline is no longer in the config. A call under way is still to be answered.
     pub(super) fn drop_lookup(&mut self, name: &PipelineName) {
+        self.drop_check(name);
         let Some(lookup) = self.lookups.remove(name) else { return };
         if lookup.call.is_some() {
             let kept = Lookup { call: lookup.call, ..Lookup::default() };
@@ -286,8 +371,9 @@ impl Engine {
 
     /// Harness refused a webhook. It may be that the URL or its token is no longer the trigger's.
     pub(super) fn doubt_route(&mut self, run: &RunId) {
-        if let Some(name) = self.runs.get(run).map(|active| active.run.pipeline.clone()) {
-            self.forget_trigger(&name);
+        let name = self.runs.get(run).map(|active| &active.run.pipeline);
+        if let Some(lookup) = name.and_then(|name| self.lookups.get_mut(name)) {
+            lookup.route = None;
         }
     }
 }

@@ -42,6 +42,7 @@ impl Engine {
             self.catch_up(&name, stored.get(&name).copied(), now);
             self.notice(&name, now);
             self.await_next(&name, now);
+            self.check_soon(&name, now);
             self.warn_if_silenced(&name, now);
         }
         for (name, run) in retries {

@@ -279,6 +279,16 @@ pub(super) static FAMILIES: &[Metric] = &[
         },
     ),
     gauge(
+        "harness_pipeline_trigger_usable",
+        "1 where the trigger was there, switched on and seen with this key when it was last looked \
+         up, else 0. With a key only, and absent before the first look-up.",
+        &[],
+        |board, emit| {
+            let known = board.totals.get(&Key::TriggerUsable).filter(|_| board.has_key);
+            optional(emit, known.map(|usable| count(u64::from(*usable == 1))));
+        },
+    ),
+    gauge(
         "harness_pipeline_last_run_info",
         "The execution of the newest run, and the page on which Harness shows it. Always 1. Absent \
          without metrics.run_info: true, for every run makes a new series.",

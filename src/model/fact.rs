@@ -66,6 +66,15 @@ pub enum Fact {
         /// How far the pipeline's due times have been dealt with.
         mark: Mark,
     },
+    /// What looking a pipeline's trigger up says of it, where that has changed.
+    TriggerLookedUp {
+        /// Whose.
+        pipeline: PipelineName,
+        /// Whether it is there and switched on, and the key may see it.
+        usable: bool,
+        /// What stands in the way; redacted.
+        message: Option<String>,
+    },
     /// From here on the durations of runs are counted in buckets with these upper bounds, in
     /// milliseconds. What was counted in others does not add up with it and is forgotten.
     Buckets(Arc<[i64]>),

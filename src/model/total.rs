@@ -46,6 +46,9 @@ pub enum Key {
     ConsecutiveFailures,
     /// Failed triggers since the last started one.
     ConsecutiveTriggerFailures,
+    /// Whether the trigger can be used, as far as looking it up says: 1 or 0. Not there before the
+    /// first look-up.
+    TriggerUsable,
     /// When a run last ended so, in milliseconds since the epoch.
     LastResult(RunResult),
     /// The histogram of run durations.
@@ -89,6 +92,7 @@ impl Key {
             Self::Slots(result) => ("slots", result.to_string()),
             Self::ConsecutiveFailures => ("consecutive_failures", String::new()),
             Self::ConsecutiveTriggerFailures => ("consecutive_trigger_failures", String::new()),
+            Self::TriggerUsable => ("trigger_usable", String::new()),
             Self::LastResult(result) => ("last_result", result.to_string()),
             Self::Duration(result, cell) => (DURATIONS, format!("{result}|{}", cell.to_text())),
             Self::Queue(cell) => ("run_queue", cell.to_text()),
@@ -107,6 +111,7 @@ impl Key {
             "slots" => Self::Slots(SlotResult::from_label(label)?),
             "consecutive_failures" => Self::ConsecutiveFailures,
             "consecutive_trigger_failures" => Self::ConsecutiveTriggerFailures,
+            "trigger_usable" => Self::TriggerUsable,
             "last_result" => Self::LastResult(RunResult::from_label(label)?),
             DURATIONS => {
                 let (result, cell) = label.split_once('|')?;
@@ -143,7 +148,8 @@ mod tests {
 
     #[test]
     fn every_key_reads_back() {
-        let mut keys = vec![Key::ConsecutiveFailures, Key::ConsecutiveTriggerFailures];
+        let mut keys =
+            vec![Key::ConsecutiveFailures, Key::ConsecutiveTriggerFailures, Key::TriggerUsable];
         keys.extend(Origin::ALL.iter().map(|origin| Key::Triggers(*origin)));
         keys.extend(Reason::ALL.iter().map(|reason| Key::TriggerFailures(*reason)));
         keys.extend(MissedReason::ALL.iter().map(|reason| Key::Missed(*reason)));

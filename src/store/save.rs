@@ -138,7 +138,12 @@ fn save(connection: &Connection, sql: &Sql, fact: &Fact, buckets: &[i64]) -> Res
             }
         }
         Fact::Missed { pipeline, mark, .. } => save_mark(connection, sql, pipeline, mark)?,
-        Fact::Buckets(_) | Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
+        // What there is of it is in the books.
+        Fact::TriggerLookedUp { .. }
+        | Fact::Buckets(_)
+        | Fact::Waiting(_)
+        | Fact::Next { .. }
+        | Fact::Maintenance { .. } => {}
     }
     for entry in totals::of(fact, buckets) {
         carry(connection, sql, &entry)?;

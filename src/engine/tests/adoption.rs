@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::bench::*;
-use crate::config::{Account, Concurrency, Pipeline, SecretSource};
+use crate::config::{Concurrency, Pipeline, Webhook};
 use crate::engine::Reply;
 use crate::model::*;
 
 const DEADLINE: Duration = mins(15);
 
-fn with_key(account: &mut Account) {
-    account.api_key = Some(SecretSource::Inline(SecretString::from("key")));
-}
-
 fn manual(name: &str) -> Pipeline {
-    Pipeline { schedule: None, unconfirmed_deadline: DEADLINE, ..pipeline(name) }
+    // Its trigger is not looked up before its webhook is sent.
+    let webhook = Webhook::Fixed(WebhookVersion::V1);
+    Pipeline { schedule: None, unconfirmed_deadline: DEADLINE, webhook, ..pipeline(name) }
 }
 
 fn several(name: &str) -> Pipeline {
@@ -301,7 +297,6 @@ fn while_nothing_can_be_read_it_is_given_up_a_minute_after_the_deadline() {
     }
     assert_eq!(bench.state(), LOOKED_FOR);
     bench.pass(mins(1));
-    assert!(bench.searches.len() == 1, "a call under way decides");
     fail(&mut bench);
     assert_eq!(bench.state(), GIVEN_UP);
 
@@ -383,7 +378,7 @@ fn a_look_made_while_the_clocks_were_not_known_to_differ_decides_nothing() {
     bench.skew = Some(3_600_000);
     bench.search_is_answered(page(vec![theirs.clone()]));
     assert_eq!(bench.state(), LOOKED_FOR, "another may lie outside the span that was asked for");
-    bench.pass(secs(2));
+    bench.pass(secs(4));
     let ExecutionFilter::Triggers { from, .. } = &bench.searches[0].query.filter else { panic!() };
     assert!(*from > bench.newest().sent.unwrap().after(mins(58)), "by Harness' clock");
     bench.search_is_answered(page(vec![theirs]));

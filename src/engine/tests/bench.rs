@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Account, Config, Pipeline, SecretSource};
+use crate::config::{Account, Config, Pipeline};
 use crate::engine::{
     Effect, Engine, Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, Reply,
     SearchExecutions, SendTrigger,
 };
 use crate::model::{
-    AccountName, Address, Answered, Change, DURATION_BOUNDS, Durations, EventAnswer, EventDetails,
-    EventId, ExecutionAnswer, ExecutionId, ExecutionsAnswer, ExecutionsPage, Fact, FoundTrigger,
-    Key, ListedExecution, LookupAnswer, MissedReason, Mono, Now, Outcome, Phase, PipelineName,
-    Reason, Restored, Run, RunId, RunResult, SlotResult, StoredPipeline, Summary, TriggerAnswer,
-    Wall, WebhookPath, WebhookVersion,
+    AccountName, Answered, Change, DURATION_BOUNDS, Durations, EventAnswer, EventId,
+    ExecutionAnswer, ExecutionsAnswer, ExecutionsPage, Fact, Key, ListedExecution, LookupAnswer,
+    MissedReason, Mono, Now, Outcome, Phase, PipelineName, Reason, Restored, Run, RunId, RunResult,
+    SlotResult, StoredPipeline, TriggerAnswer, Wall,
 };
 use crate::schedule::{Align, Schedule};
+
+pub(super) use super::said::*;
 
 /// 2025-11-24T16:00:00Z, at which everything here is due that is due by the minute.
 pub(super) const START: i64 = 1_764_000_000_000;
@@ -69,6 +70,10 @@ pub(super) struct Bench {
     pub(super) sent: Vec<SendTrigger>,
     /// Triggers being looked up.
     pub(super) lookups: Vec<LookUpTrigger>,
+    /// Whether triggers are looked up now and then though no run needs it.
+    pub(super) checks: bool,
+    /// What was told of a trigger last.
+    pub(super) usable: Option<bool>,
     /// Events being read.
     pub(super) reads: Vec<ReadEvent>,
     /// Executions being read.
@@ -131,6 +136,8 @@ impl Bench {
             settled: Vec::new(),
             sent: Vec::new(),
             lookups: Vec::new(),
+            checks: false,
+            usable: None,
             reads: Vec::new(),
             execution_reads: Vec::new(),
             searches: Vec::new(),
@@ -175,13 +182,20 @@ impl Bench {
         edit(Arc::make_mut(&mut self.config.pipelines[0]));
     }
 
+    /// The config is read again with other limits.
+    pub(super) fn limit(&mut self, limits: impl FnOnce(&mut Account)) {
+        limits(Arc::make_mut(self.config.accounts.values_mut().next().unwrap()));
+        self.reload();
+    }
+
     /// The config is read again, without a restart.
     pub(super) fn reload(&mut self) {
         self.handle(Input::Configured(Arc::new(self.config.clone())));
     }
 
     fn start(&mut self) {
-        self.engine = Engine::new(&self.config, 1);
+        let engine = Engine::new(&self.config, 1);
+        self.engine = if self.checks { engine } else { engine.without_checks() };
         let restored = Restored {
             pipelines: self.rows.values().cloned().collect(),
             runs: self.runs.values().cloned().collect(),
@@ -266,6 +280,10 @@ impl Bench {
             }
             Fact::Next { at, .. } => {
                 self.next = *at;
+                return;
+            }
+            Fact::TriggerLookedUp { usable, .. } => {
+                self.usable = Some(*usable);
                 return;
             }
             Fact::Buckets(buckets) => {
@@ -476,49 +494,4 @@ impl Bench {
         let run = self.newest();
         (run.phase, run.outcome, run.reason, run.result)
     }
-}
-
-pub(super) const NO_MESSAGE: String = String::new();
-
-pub(super) const V1: Address = Address::Version(WebhookVersion::V1);
-pub(super) const V2: Address = Address::Version(WebhookVersion::V2);
-
-pub(super) const NEVER_LEFT: TriggerAnswer = TriggerAnswer::NeverLeft { message: NO_MESSAGE };
-pub(super) const UNKNOWN_PATH: TriggerAnswer = TriggerAnswer::UnknownPath { message: NO_MESSAGE };
-pub(super) const THROTTLED: TriggerAnswer = TriggerAnswer::Throttled { retry_after: None };
-pub(super) const FAILED_READ: EventAnswer = EventAnswer::Failed { message: NO_MESSAGE };
-
-/// A trigger that is there, with this path.
-pub(super) fn found(path: &str) -> LookupAnswer {
-    let webhook = Some(WebhookPath::new(path));
-    LookupAnswer::Found(FoundTrigger { enabled: Some(true), webhook })
-}
-
-/// Gives an account a key.
-pub(super) fn with_key(account: &mut Account) {
-    account.api_key = Some(SecretSource::Env("KEY".to_owned()));
-}
-
-/// An answer about the event, without an execution.
-pub(super) fn event(status: &str) -> EventAnswer {
-    let status = status.to_owned();
-    EventAnswer::Details(Box::new(EventDetails { found: true, status, ..EventDetails::default() }))
-}
-
-/// An answer about its execution.
-pub(super) fn execution(status: &str) -> EventAnswer {
-    EventAnswer::Details(Box::new(EventDetails {
-        found: true,
-        status: "TARGET_EXECUTION_REQUESTED".to_owned(),
-        execution: ExecutionId::new("BOvtFC6x").ok(),
-        summary: Some(Summary { status: status.to_owned(), ..Summary::default() }),
-        ..EventDetails::default()
-    }))
-}
-
-/// An execution of which nothing more is told.
-pub(super) fn execution_without_details() -> EventAnswer {
-    let EventAnswer::Details(mut details) = execution("") else { unreachable!() };
-    details.summary = None;
-    EventAnswer::Details(details)
 }

@@ -70,15 +70,14 @@ struct Fleet<'a> {
     calls: Vec<Call>,
 }
 
-/// One pipeline of many, in one project of four. Its URL need not be looked up.
+/// One pipeline of many, in one project of four.
 fn one(number: usize) -> Pipeline {
-    Pipeline {
-        schedule: Some(every(hours(24))),
-        project: format!("project{}", number % 4),
-        start_deadline: hours(1),
-        webhook: Webhook::Fixed(WebhookVersion::V1),
-        ..pipeline(&format!("p{number:04}"))
-    }
+    let schedule = Some(every(hours(24)));
+    let project = format!("project{}", number % 4);
+    let start_deadline = hours(1);
+    // Nothing has to be looked up before it is sent.
+    let webhook = Webhook::Fixed(WebhookVersion::V1);
+    Pipeline { schedule, project, start_deadline, webhook, ..pipeline(&format!("p{number:04}")) }
 }
 
 /// Nothing stands in the way but the limiter.

@@ -204,6 +204,91 @@ fn a_reload_that_changes_nothing_changes_nothing() {
 }
 
 #[test]
+fn other_limits_hold_from_a_reload_on_and_what_was_spent_stays_spent() {
+    let manual = || Pipeline { schedule: None, concurrency: Concurrency::Allow, ..pipeline("p") };
+    let mut bench = Bench::limited(|a| a.triggers_per_minute = 2, [manual()]);
+    (0..8).for_each(|_| drop(bench.ask("p")));
+    bench.pass(secs(1));
+    for (limit, sent) in [(2, 2), (3, 3), (1, 3)] {
+        bench.limit(|a| a.triggers_per_minute = limit);
+        bench.pass(secs(5));
+        assert_eq!(bench.sent.len(), sent, "{limit} a minute");
+    }
+    bench.pass(mins(2));
+    assert_eq!(bench.sent.len(), 5, "one a minute");
+    bench.limit(|a| (a.triggers_per_minute, a.max_active_runs) = (100, 6));
+    bench.pass(mins(1));
+    assert_eq!(bench.sent.len(), 6, "five are active");
+
+    let mut bench = Bench::limited(|a| a.triggers_per_minute = 1_000, [manual()]);
+    (0..20).for_each(|_| drop(bench.ask("p")));
+    assert_eq!(bench.sent.len(), 3, "the burst");
+    for requests in [300, 400, 6] {
+        bench.limit(|a| a.requests_per_minute = requests);
+        assert_eq!(bench.sent.len(), 3, "no other burst with {requests}");
+    }
+    bench.pass(mins(1));
+    assert!((8..=9).contains(&bench.sent.len()), "{}", bench.sent.len());
+    let sent = bench.sent.len();
+    bench.limit(|a| a.requests_per_minute = 300);
+    assert_eq!(bench.sent.len(), sent, "a call has gone within its ten seconds");
+}
+
+/// By which the wall clock is set, or ahead when the machine wakes up, in milliseconds.
+const STEPS: [i64; 5] = [3_600_000, -3_600_000, 72 * 3_600_000, -72 * 3_600_000, 8 * 3_600_000];
+
+#[test]
+fn fault_35_whatever_the_clock_does_each_due_time_is_sent_once_or_missed() {
+    for step in STEPS {
+        let mut bench = Bench::new([pipeline("p")]);
+        let (mut sent, mut furthest) = (Vec::new(), bench.wall());
+        let mut minutes = |bench: &mut Bench, count: u64| {
+            for _ in 0..count {
+                bench.pass(mins(1));
+                while let Some(webhook) = bench.sent.first() {
+                    sent.push(webhook.run.clone());
+                    bench.webhook_is(REFUSED);
+                }
+                furthest = furthest.max(bench.wall());
+            }
+        };
+        minutes(&mut bench, 3);
+        bench.wall_moves(step);
+        minutes(&mut bench, 5);
+        bench.wall_moves(-step);
+        minutes(&mut bench, 5);
+        // Where it was once ahead nothing is due until it is there again.
+        let until = u64::try_from(step.max(0)).unwrap() / 60_000;
+        minutes(&mut bench, until);
+        let due = furthest.since(Wall(START)).as_secs() / 60;
+        let missed: u64 = bench.missed.iter().map(|(_, count)| count).sum();
+        let begun = bench.runs.len() as u64;
+        assert_eq!(begun + missed, due, "{step}");
+        let webhooks = sent.len() as u64;
+        sent.sort();
+        sent.dedup();
+        assert_eq!((webhooks, sent.len() as u64), (begun, begun), "{step}: each once");
+    }
+}
+
+#[test]
+fn fault_35_deadlines_take_no_notice_of_the_wall_clock() {
+    for step in STEPS {
+        let manual = Pipeline { schedule: None, queue_deadline: mins(10), ..pipeline("p") };
+        let mut bench = Bench::new([manual]);
+        bench.ask("p");
+        bench.webhook_is_accepted();
+        let unknown = |_: &_| Some(EventAnswer::NoHistory);
+        bench.pass_with(mins(1), unknown);
+        bench.wall_moves(step);
+        bench.pass_with(mins(8), unknown);
+        assert_eq!(bench.newest().phase, Phase::Accepted, "{step}");
+        bench.pass_with(mins(2), unknown);
+        assert_eq!(bench.newest().outcome, Outcome::Lost, "{step}");
+    }
+}
+
+#[test]
 fn fault_35_a_clock_that_was_once_days_ahead_is_told_of_and_doubles_nothing() {
     let mut bench = Bench::new([pipeline("p")]);
     bench.wall_moves(3 * 86_400_000);

@@ -20,9 +20,17 @@ fn refused(status: u16) -> LookupAnswer {
     LookupAnswer::Refused(Refusal { status, ..Refusal::default() })
 }
 
+/// The same bench, with triggers being looked up though no run needs it.
+fn checked(mut bench: Bench) -> Bench {
+    bench.checks = true;
+    bench.rows.clear();
+    bench.restart_after(std::time::Duration::ZERO);
+    bench
+}
+
 /// A bench whose account has a key.
 fn keyed<const N: usize>(pipelines: [Pipeline; N]) -> Bench {
-    Bench::limited(with_key, pipelines)
+    checked(Bench::limited(with_key, pipelines))
 }
 
 /// At its first due time, which waits for the look-up.
@@ -53,7 +61,7 @@ fn without_a_key_and_where_the_config_says_where_to_nothing_is_looked_up() {
     let webhook = Webhook::Fixed(WebhookVersion::V2);
     let mut bench = keyed([Pipeline { webhook, ..pipeline("p") }]);
     bench.pass(mins(1));
-    assert_eq!((bench.sent.len(), bench.lookups.len()), (1, 0));
+    assert_eq!(bench.sent.len(), 1, "it did not wait for the look that tells of the trigger");
 }
 
 #[test]
@@ -204,15 +212,6 @@ fn an_edit_of_the_trigger_makes_the_answer_about_the_old_one_void() {
     assert_eq!((bench.sent.len(), bench.lookups.len()), (0, 1));
     bench.look_up_is(found(NEW_URL));
     assert_eq!(bench.sent[0].address, told(NEW_URL));
-    bench.webhook_is_accepted();
-
-    bench.edit(|pipeline| "third".clone_into(&mut pipeline.trigger));
-    bench.reload();
-    bench.ask("p");
-    bench.edit(|pipeline| pipeline.webhook = Webhook::Fixed(WebhookVersion::V1));
-    bench.reload();
-    bench.pass(mins(20));
-    assert!(bench.lookups.is_empty(), "it is known what was told, and no longer needed");
 }
 
 #[test]
@@ -262,5 +261,86 @@ fn nobody_waits_behind_a_lookup_of_another() {
     let mut bench = keyed([pipeline("a"), quick]);
     bench.pass(mins(1));
     let sent: Vec<_> = bench.sent.iter().map(|send| send.pipeline.name.as_str()).collect();
-    assert_eq!((sent, bench.lookups.len()), (vec!["quick"], 1));
+    assert_eq!((sent, bench.lookups.len()), (vec!["quick"], 2));
+}
+
+/// Passes the time, each look-up being answered at once; says how many there were.
+fn looked_up_within(bench: &mut Bench, minutes: u64, answer: impl Fn() -> LookupAnswer) -> usize {
+    let mut looked_up = 0;
+    for _ in 0..minutes {
+        while !bench.lookups.is_empty() {
+            bench.look_up_is(answer());
+            looked_up += 1;
+        }
+        bench.pass(mins(1));
+    }
+    looked_up
+}
+
+#[test]
+fn with_a_key_every_trigger_is_looked_up_once_an_hour() {
+    let off = || LookupAnswer::Found(FoundTrigger { enabled: Some(false), webhook: None });
+    let quiet = Pipeline { schedule: None, ..pipeline("p") };
+    let mut bench = keyed([quiet.clone()]);
+    bench.pass(secs(1));
+    assert_eq!((bench.lookups.len(), bench.usable), (1, None));
+    assert_eq!(looked_up_within(&mut bench, 30, || found(URL)), 1);
+    assert_eq!(bench.usable, Some(true));
+    assert_eq!(looked_up_within(&mut bench, 60, off), 1);
+    assert_eq!(bench.usable, Some(false), "switched off");
+    assert_eq!(looked_up_within(&mut bench, 60, || found(URL)), 1);
+    assert_eq!(bench.usable, Some(true));
+    assert_eq!(looked_up_within(&mut bench, 60, || refused(403)), 1);
+    assert_eq!(bench.usable, Some(false));
+    let again = looked_up_within(&mut bench, 120, || FAILED);
+    assert!((8..=24).contains(&again), "{again}: soon again");
+    assert_eq!(bench.usable, Some(false), "that says nothing of the trigger");
+
+    let webhook = Webhook::Fixed(WebhookVersion::V1);
+    let mut bench = keyed([Pipeline { webhook, ..quiet.clone() }]);
+    assert_eq!(looked_up_within(&mut bench, 90, || found(URL)), 2, "whatever its webhook is");
+    let mut bench = Bench::new([quiet]);
+    assert_eq!(looked_up_within(&mut bench, 90, || found(URL)), 0, "not without a key");
+}
+
+#[test]
+fn what_is_told_now_and_then_is_where_the_next_webhook_goes() {
+    let mut bench = keyed([Pipeline { schedule: None, ..pipeline("p") }]);
+    looked_up_within(&mut bench, 5, || found(URL));
+    bench.ask("p");
+    assert_eq!((&bench.sent[0].address, bench.lookups.len()), (&told(URL), 0));
+    bench.webhook_is(TriggerAnswer::Refused { reason: Reason::Forbidden, message: NO_MESSAGE });
+    looked_up_within(&mut bench, 60, || refused(401));
+    bench.ask("p");
+    assert_eq!(bench.sent[0].address, told(URL), "what was told holds until it is refused");
+}
+
+#[test]
+fn only_what_is_spared_goes_into_looks_that_nothing_waits_for() {
+    let quiet = |name: &str| Pipeline { schedule: None, ..pipeline(name) };
+    let mut bench = checked(Bench::limited(
+        |account| {
+            with_key(account);
+            account.requests_per_minute = 60;
+        },
+        [quiet("a"), quiet("b"), quiet("c"), quiet("d")],
+    ));
+    bench.pass(secs(4));
+    assert!((1..=3).contains(&bench.lookups.len()), "{}", bench.lookups.len());
+    bench.pass(secs(6));
+    assert_eq!(bench.lookups.len(), 4);
+}
+
+#[test]
+fn an_edit_of_the_trigger_is_looked_up_at_once() {
+    let mut bench = keyed([Pipeline { schedule: None, ..pipeline("p") }]);
+    looked_up_within(&mut bench, 5, || found(URL));
+    bench.edit(|pipeline| "another".clone_into(&mut pipeline.trigger));
+    bench.reload();
+    bench.pass(secs(1));
+    bench.look_up_is(refused(404));
+    assert_eq!(bench.usable, Some(false));
+    bench.reload();
+    bench.pass(secs(1));
+    assert_eq!(bench.lookups.len(), 0, "nothing has changed");
 }

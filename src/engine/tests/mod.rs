@@ -9,4 +9,5 @@ mod left_alone;
 mod lookup;
 mod polling;
 mod restart;
+mod said;
 mod together;

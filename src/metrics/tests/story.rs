@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::board::fixtures::{config, execution, noon, run};
 use crate::board::{Board, Snapshot};
-use crate::config::Config;
+use crate::config::{Config, SecretSource};
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
     AccountName, Change, Durations, Fact, FailureType, Mark, MissedReason, Origin, Outcome, Phase,
@@ -15,6 +15,9 @@ use crate::model::{
 /// Three pipelines: one with a past, one that is paused, one whose first run is on its way.
 pub(super) fn the_config() -> Config {
     let mut config = config(&[("default", "checkout"), ("default", "search"), ("eu", "billing")]);
+    for account in config.accounts.values_mut() {
+        Arc::make_mut(account).api_key = Some(SecretSource::Env("KEY".to_owned()));
+    }
     config.metrics.run_info = true;
     Arc::make_mut(&mut config.pipelines[1]).paused = true;
     Arc::make_mut(&mut config.pipelines[2]).overdue_after = Some(Duration::from_mins(10));
@@ -51,6 +54,13 @@ pub(super) fn the_board_of(config: &Config) -> Snapshot {
         latest: noon(5_400),
         mark: Mark::default(),
     });
+    let looked_up = |name, message: Option<&str>| Fact::TriggerLookedUp {
+        pipeline: PipelineName::new(name),
+        usable: message.is_none(),
+        message: message.map(str::to_owned),
+    };
+    board.fold(&looked_up("checkout", None));
+    board.fold(&looked_up("search", Some("it is switched off")));
     board.fold(&Fact::Waiting(2));
     board.fold(&Fact::Next { pipeline: PipelineName::new("checkout"), at: Some(noon(6_300)) });
     board.snapshot()

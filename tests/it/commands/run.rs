@@ -125,7 +125,7 @@ async fn a_trigger_that_failed_for_certain_is_status_3() {
         "our-checkout: trigger unreachable, not_sent, its trigger could not be looked up: could";
     assert!(said.out.starts_with(line), "{said:?}");
 
-    let desk = Desk::new(&nowhere(), &["checkout"], "start_deadline: 1s, webhook: v1");
+    let desk = Desk::new(&nowhere(), &["checkout"], "start_deadline: 1s\n  webhook: v1");
     let said = desk.run(&["run", "our-checkout"]).await;
     assert_eq!(said.status, 3, "{said:?}");
     assert!(said.out.starts_with("our-checkout: trigger unreachable, unreachable, "), "{said:?}");

@@ -36,7 +36,7 @@ async fn demo(folder: &Path) -> (Child, String) {
     let choices = [
         ("run_info: false", "run_info: true"),
         ("labels: []", "labels: [team]"),
-        ("labels: {}", "labels: {team: shop}"),
+        ("labels: {}", "labels: {team: web}"),
     ];
     let path = folder.join("config.yaml");
     fs::write(&path, changed(&text("config.yaml"), &choices)).unwrap();

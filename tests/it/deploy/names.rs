@@ -8,8 +8,7 @@ use crate::repo::{files, text};
 
 /// Metrics that rules and dashboards may name before the program tells them; docs/operations.md says
 /// which alerts wait for them.
-const COMING: [&str; 2] =
-    ["harness_pipeline_trigger_usable", "harness_pipeline_foreign_runs_total"];
+const COMING: [&str; 1] = ["harness_pipeline_foreign_runs_total"];
 
 /// The names under which Prometheus knows the series of our metrics.
 fn series() -> BTreeSet<String> {

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Debug;
-use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
@@ -64,26 +63,6 @@ fn alerts() -> BTreeMap<String, Value> {
 fn the_rules_fire_when_they_should_and_only_then() {
     content("promtool", &["check", "rules", "--lint-fatal"], &rule_files());
     content("promtool", &["test", "rules"], &test_files());
-}
-
-/// The same cases, of pipelines with a label of the config's own.
-#[test]
-fn the_rules_keep_the_extra_labels_of_a_pipeline() {
-    let folder = tempfile::tempdir().unwrap();
-    let rules = root().join("deploy/prometheus");
-    let with_team = |path: &String| {
-        let plain = text(path);
-        let labelled = plain
-            .replace("pipeline=\"", "team=\"web\",pipeline=\"")
-            .replace("pipeline: ", "team: web, pipeline: ")
-            .replace("../", &format!("{}/", rules.display()));
-        let copy = folder.path().join(path.rsplit('/').next().unwrap());
-        fs::write(&copy, &labelled).unwrap();
-        (copy, labelled.matches("team").count())
-    };
-    let (copies, labels): (Vec<_>, Vec<_>) = test_files().iter().map(with_team).unzip();
-    assert!(labels.iter().sum::<usize>() > 150, "{labels:?}");
-    content("promtool", &["test", "rules"], &copies);
 }
 
 /// What a key of a test case says; a case may take it from another one.

@@ -1,5 +1,6 @@
 //! Which due times fire, over a first start, gaps, edits, and a run that takes a day.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use harness_exporter::simulator::Script;
@@ -76,6 +77,35 @@ async fn after_a_gap_the_newest_due_time_fires_and_the_others_are_missed() {
     let totals = ledger::totals(&exporter.store());
     let down = ("secondly".to_owned(), "schedules_missed".to_owned(), "exporter_down".to_owned());
     assert_eq!(totals[&down], gap - 1, "{due:?}");
+    exporter.start_again().await;
+    exporter.finish(&simulator).await;
+}
+
+/// Nothing of it runs for a while, as when the machine sleeps.
+#[tokio::test]
+async fn fault_35_a_process_that_stood_still_sends_the_newest_due_time_and_misses_the_others() {
+    let mut world = world(6_000.0);
+    pipeline(&mut world, "secondly");
+    let simulator = serve(world);
+    let setup =
+        Setup::of(&simulator).pipeline("secondly", "every: 1s, align: epoch, concurrency: allow");
+    let mut exporter = setup.start().await;
+    exporter.eventually("a run", |m| m.sum(TRIGGERS) >= 1).await;
+    let since = harness_exporter::driver::wall().0;
+    exporter.signal("STOP");
+    until("a few due times", async || (elapsed_since(since) > 4_200).then_some(())).await;
+    exporter.signal("CONT");
+    let late = missed("secondly", "late");
+    let m = exporter.eventually("what was missed", |m| m.value(&late) >= 2).await;
+    let triggers = m.sum(TRIGGERS);
+    exporter.eventually("a run", |m| m.sum(TRIGGERS) > triggers).await;
+    assert!(exporter.stop().await.success());
+    let runs = ledger::runs(&exporter.store());
+    let due: BTreeSet<_> = runs.iter().map(|run| run.due.unwrap().0 / 1000).collect();
+    let all = due.last().unwrap() - due.first().unwrap() + 1;
+    let totals = ledger::totals(&exporter.store());
+    let late = totals[&("secondly".to_owned(), "schedules_missed".to_owned(), "late".to_owned())];
+    assert_eq!(all, i64::try_from(due.len()).unwrap() + late, "{due:?}");
     exporter.start_again().await;
     exporter.finish(&simulator).await;
 }

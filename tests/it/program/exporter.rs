@@ -83,8 +83,7 @@ impl Exporter {
 
     /// It is told to end, and says how it did.
     pub(super) async fn stop(&mut self) -> ExitStatus {
-        let id = self.process.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("TERM");
         self.ended().await
     }
 
@@ -98,10 +97,10 @@ impl Exporter {
         self.start_again().await;
     }
 
-    /// The config is to be read again.
-    pub(super) fn hang_up(&self) {
-        let id = self.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    /// Sends it a signal: `HUP` has the config read again.
+    pub(super) fn signal(&self, name: &str) {
+        let arguments = [format!("-{name}"), self.id().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
     }
 
     pub(super) const fn address(&self) -> SocketAddr {

@@ -71,7 +71,8 @@ impl Plan {
     }
 }
 
-#[tokio::test]
+/// On several threads: Harness must answer while the exporter is being scraped or waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_26_killed_again_and_again_under_load() {
     let plan = Plan::of_environment();
     let simulator = serve(plan.world());

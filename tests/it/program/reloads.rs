@@ -31,7 +31,7 @@ impl Way {
     /// The config is read again, and found as good as is said.
     async fn reload(self, exporter: &mut Exporter, good: bool) -> Scrape {
         match self {
-            Self::Signal => exporter.hang_up(),
+            Self::Signal => exporter.signal("HUP"),
             Self::Request => {
                 let (status, said) = post(exporter, "/-/reload").await;
                 assert_eq!(status, if good { 200 } else { 500 }, "{said}");
@@ -160,7 +160,7 @@ async fn fault_37_pipelines_come_and_go_and_no_run_is_lost() {
     until("its end", async || exporter.output().contains("reason=deadline").then_some(())).await;
     exporter.setup.set_pipeline("removed", &keys);
     exporter.setup.write();
-    exporter.hang_up();
+    exporter.signal("HUP");
     let failed = failed("removed", "deadline");
     until("its books", async || {
         let (_, text) = exporter.get("/metrics").await;

@@ -102,7 +102,7 @@ async fn a_token_file_that_is_not_there_yet_is_no_trouble_of_harness() {
     let mut world = world(600.0);
     pipeline(&mut world, "nightly").token(Some(TOKEN));
     let simulator = serve(world);
-    let setup = Setup::of(&simulator).pipeline("nightly", "webhook_token_file: late");
+    let setup = Setup::of(&simulator).without_key().pipeline("nightly", "webhook_token_file: late");
     let path = setup.folder().join("late");
     let mut exporter = setup.start().await;
     exporter.trigger("nightly").await;

@@ -1,7 +1,7 @@
 //! A store that is slow or can't be written, and a process that may have few files.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -118,13 +118,22 @@ async fn fault_28_a_full_disk() {
     exporter.finish(&simulator).await;
 }
 
-/// What is written after somebody has made a copy is not lost with the process.
+/// What is written after somebody has made a copy is not lost with the process. `SQLite`'s own lock on
+/// the file tells other programs that they are not the last to close it, and are to leave the log
+/// alone; the newest look twice, as the one in these tests does, so that the lock itself is looked for.
 #[tokio::test]
 async fn a_copy_made_while_it_runs_leaves_it_its_log() {
     let (mut exporter, simulator) = busy("true").await;
     let store = exporter.store();
     let log = store.with_extension("db-wal");
     for copy in ["one.db", "two.db"] {
+        let (process, file) = (exporter.id(), fs::metadata(&store).unwrap().ino());
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        let mut locks = locks.lines().filter(|lock| lock.contains("POSIX"));
+        let ours = |lock: &str| {
+            lock.contains(&format!(" {process} ")) && lock.contains(&format!(":{file} "))
+        };
+        assert!(locks.any(ours), "it holds no lock on its store");
         let copy = exporter.setup.folder().join(copy);
         let other = Connection::open(&store).unwrap();
         other.execute("vacuum into ?1", [copy.to_str().unwrap()]).unwrap();

@@ -203,7 +203,10 @@ pub(super) fn counters_outlive_the_process(key: Key, shown: i64, saved: i64) -> 
 fn is_counter(key: Key) -> bool {
     let gauge = matches!(
         key,
-        Key::ConsecutiveFailures | Key::ConsecutiveTriggerFailures | Key::LastResult(_)
+        Key::ConsecutiveFailures
+            | Key::ConsecutiveTriggerFailures
+            | Key::LastResult(_)
+            | Key::TriggerUsable
     );
     !gauge
 }

@@ -403,18 +403,6 @@ impl World {
         Ok(())
     }
 
-    /// A call that only reads is made.
-    pub(super) fn call_goes(&mut self, account: &AccountName) -> Held {
-        let mono = self.mono();
-        if let Some(process) = &mut self.process {
-            process.calls += 1;
-            invariants::stopping_begins_nothing(process.stopping)?;
-            let rest = process.rests.get(account).copied().unwrap_or(0);
-            invariants::throttling_is_heeded(mono, rest)?;
-        }
-        self.count_call(account)
-    }
-
     fn count_call(&mut self, name: &AccountName) -> Held {
         let at = self.at;
         let calls = self.calls.entry(name.clone()).or_default();

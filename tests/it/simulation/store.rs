@@ -73,7 +73,11 @@ impl Store {
                 self.set_mark(&run.pipeline, mark.as_ref());
             }
             Fact::Missed { pipeline, mark, .. } => self.set_mark(pipeline, Some(mark)),
-            Fact::Buckets(_) | Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => {}
+            Fact::TriggerLookedUp { .. }
+            | Fact::Buckets(_)
+            | Fact::Waiting(_)
+            | Fact::Next { .. }
+            | Fact::Maintenance { .. } => {}
         }
         self.count(fact);
         Ok(())
@@ -162,6 +166,10 @@ pub(super) fn pipeline_of(fact: &Fact) -> Option<&PipelineName> {
         Fact::Loaded(row) => Some(&row.name),
         Fact::Run { run, .. } => Some(&run.pipeline),
         Fact::Missed { pipeline, .. } => Some(pipeline),
-        Fact::Buckets(_) | Fact::Waiting(_) | Fact::Next { .. } | Fact::Maintenance { .. } => None,
+        Fact::TriggerLookedUp { .. }
+        | Fact::Buckets(_)
+        | Fact::Waiting(_)
+        | Fact::Next { .. }
+        | Fact::Maintenance { .. } => None,
     }
 }

@@ -48,33 +48,37 @@ fn due_in(expression: &Rc<str>, zone: &Rc<str>, stretch: i64) -> Rc<[Wall]> {
 #[derive(Clone, Debug)]
 enum Times {
     /// In milliseconds.
-    Every {
-        interval: i64,
-        phase: i64,
-    },
+    Every { interval: i64, phase: i64 },
     Cron {
         expression: Rc<str>,
         zone: Rc<str>,
+        /// What was looked at last.
+        last: RefCell<Option<Stretch>>,
     },
 }
 
+/// A stretch of days, by its number, and what is due in it.
+type Stretch = (i64, Rc<[Wall]>);
+
 impl Times {
-    /// Reads how a schedule is stored, and by how much what is due fires later.
-    fn read(name: &PipelineName, text: &str) -> Option<(Self, Duration)> {
-        let (kind, rest) = text.split_once(' ')?;
-        let (span, rest) = rest.split_once("ms ")?;
-        let of_name = text.parse::<Schedule>().ok()?.due_times(name);
+    /// The times of a schedule, and by how much what is due fires later.
+    fn of(name: &PipelineName, schedule: &Schedule) -> (Self, Duration) {
+        let of_name = schedule.due_times(name);
+        let text = schedule.to_string();
+        let mut words = text.splitn(4, ' ');
+        let [kind, span, place] = [(); 3].map(|()| words.next().unwrap());
         if kind == "cron" {
-            let (zone, expression) = rest.split_once(' ')?;
-            let times = Self::Cron { expression: expression.into(), zone: zone.into() };
-            return Some((times, of_name.delay()));
+            let (expression, zone) = (words.next().unwrap().into(), place.into());
+            let last = RefCell::default();
+            return (Self::Cron { expression, zone, last }, of_name.delay());
         }
-        let interval = span.parse().ok()?;
-        let phase = match rest {
-            "epoch" => 0,
-            _ => of_name.next_after(Wall(0))?.0 % interval,
-        };
-        Some((Self::Every { interval, phase }, Duration::ZERO))
+        let interval = span.strip_suffix("ms").unwrap().parse().unwrap();
+        let phase = of_name.next_after(Wall(0)).map_or(0, |first| first.0 % interval);
+        (Self::Every { interval, phase }, Duration::ZERO)
+    }
+
+    fn read(name: &PipelineName, text: &str) -> Option<(Self, Duration)> {
+        Some(Self::of(name, &text.parse().ok()?))
     }
 
     /// The first after `instant`; none where none comes soon.
@@ -83,10 +87,13 @@ impl Times {
             Self::Every { interval, phase } => {
                 Some(Wall(((instant.0 - phase).div_euclid(*interval) + 1) * interval + phase))
             }
-            Self::Cron { expression, zone } => {
+            Self::Cron { expression, zone, last } => {
                 let first = instant.0.div_euclid(STRETCH);
+                let mut last = last.borrow_mut();
                 (first..first + MOST_STRETCHES).find_map(|stretch| {
-                    let due = due_in(expression, zone, stretch);
+                    let known = last.take().filter(|(known, _)| *known == stretch);
+                    let look = || (stretch, due_in(expression, zone, stretch));
+                    let (_, due) = last.insert(known.unwrap_or_else(look));
                     due.get(due.partition_point(|due| *due <= instant)).copied()
                 })
             }
@@ -116,14 +123,11 @@ impl Timetable {
     /// That of a pipeline in the config, which may have none but be in maintenance.
     pub(super) fn of(pipeline: &Pipeline) -> Self {
         let never = (Times::Every { interval: i64::MAX / 4, phase: 0 }, Duration::ZERO);
-        let text = pipeline.schedule.as_ref().map(ToString::to_string);
-        let times = text.and_then(|text| Times::read(&pipeline.name, &text));
-        let (times, delay) = times.unwrap_or(never);
-        let windows = pipeline.maintenance.iter().map(|window| {
-            let (begins, _) = Times::read(&pipeline.name, &window.begins.to_string()).unwrap();
-            (begins, window.duration)
-        });
-        Self { times, delay, windows: windows.collect() }
+        let times = |schedule: &Schedule| Times::of(&pipeline.name, schedule);
+        let (times_of_it, delay) = pipeline.schedule.as_ref().map_or(never, times);
+        let windows =
+            pipeline.maintenance.iter().map(|window| (times(&window.begins).0, window.duration));
+        Self { times: times_of_it, delay, windows: windows.collect() }
     }
 
     /// That of a calendar as it is stored; none where nothing is ever due.
