@@ -76,6 +76,11 @@ impl Lookup {
         }
     }
 
+    /// How many due times wait for it.
+    pub(super) fn due_waiting(&self) -> u64 {
+        self.waits.iter().filter(|(_, _, job)| matches!(job, Job::Due(_))).count() as u64
+    }
+
     /// Where this waits.
     pub(super) fn holds(&self, entry: &Entry) -> bool {
         self.waits.contains(entry)

@@ -488,7 +488,9 @@ impl Engine {
             self.let_go(now);
         }
         self.plan(now);
-        let waiting = self.accounts.values().map(AccountState::due_waiting).sum();
+        let for_limits: u64 = self.accounts.values().map(AccountState::due_waiting).sum();
+        let for_lookups: u64 = self.lookups.values().map(Lookup::due_waiting).sum();
+        let waiting = for_limits + for_lookups;
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
             self.effects.push(Effect::Fact(Fact::Waiting(waiting)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::bench::*;
-use crate::config::{Account, Concurrency, Pipeline, SecretSource};
+use crate::config::{Account, Concurrency, Pipeline, SecretSource, Webhook};
 use crate::engine::Reply;
 use crate::model::*;
 
@@ -16,7 +16,8 @@ fn with_key(account: &mut Account) {
 }
 
 fn manual(name: &str) -> Pipeline {
-    Pipeline { schedule: None, unconfirmed_deadline: DEADLINE, ..pipeline(name) }
+    let webhook = Webhook::Fixed(WebhookVersion::V1);
+    Pipeline { schedule: None, unconfirmed_deadline: DEADLINE, webhook, ..pipeline(name) }
 }
 
 fn several(name: &str) -> Pipeline {
@@ -383,7 +384,7 @@ fn a_look_made_while_the_clocks_were_not_known_to_differ_decides_nothing() {
     bench.skew = Some(3_600_000);
     bench.search_is_answered(page(vec![theirs.clone()]));
     assert_eq!(bench.state(), LOOKED_FOR, "another may lie outside the span that was asked for");
-    bench.pass(secs(2));
+    bench.pass(secs(4));
     let ExecutionFilter::Triggers { from, .. } = &bench.searches[0].query.filter else { panic!() };
     assert!(*from > bench.newest().sent.unwrap().after(mins(58)), "by Harness' clock");
     bench.search_is_answered(page(vec![theirs]));

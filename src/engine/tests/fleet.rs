@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::bench::*;
 use super::together;
-use crate::config::{Account, Concurrency, Pipeline, SecretSource};
+use crate::config::{Account, Concurrency, Pipeline, SecretSource, Webhook};
 use crate::engine::{Input, Reply};
 use crate::model::*;
 
@@ -73,7 +73,9 @@ struct Fleet<'a> {
 fn one(number: usize) -> Pipeline {
     let schedule = Some(every(hours(24)));
     let project = format!("project{}", number % 4);
-    Pipeline { schedule, project, start_deadline: hours(1), ..pipeline(&format!("p{number:04}")) }
+    let webhook = Webhook::Fixed(WebhookVersion::V1);
+    let start_deadline = hours(1);
+    Pipeline { schedule, project, start_deadline, webhook, ..pipeline(&format!("p{number:04}")) }
 }
 
 /// Nothing stands in the way but the limiter.
@@ -245,6 +247,7 @@ fn fault_12_a_thousand_due_at_once_are_paced_and_sent_by_due_time() {
         let later = Pipeline {
             schedule: Some(every(secs(35))),
             concurrency: Concurrency::Allow,
+            webhook: Webhook::Fixed(WebhookVersion::V1),
             ..pipeline("a")
         };
         let pipelines = (0..1_000).map(hourly).chain([later]);
