@@ -75,7 +75,7 @@ fn one(number: usize) -> Pipeline {
     let project = format!("project{}", number % 4);
     let webhook = Webhook::Fixed(WebhookVersion::V1);
     let start_deadline = hours(1);
-    Pipeline { schedule, project, start_deadline, webhook, ..pipeline(&format!("p{number:04}")) }
+    Pipeline { project, webhook, schedule, start_deadline, ..pipeline(&format!("p{number:04}")) }
 }
 
 /// Nothing stands in the way but the limiter.

@@ -60,7 +60,9 @@ fn what_was_learned_of_a_pipeline_outlives_its_removal_by_a_reload() {
     for restarted_without in [false, true] {
         let mut bench = Bench::new([manual()]);
         let (unknown, _) = ten_minutes(&mut bench);
-        (0..9).for_each(|_| drop(ten_minutes(&mut bench)));
+        for _ in 0..9 {
+            ten_minutes(&mut bench);
+        }
         let config = bench.config.pipelines.clone();
         bench.config.pipelines.clear();
         bench.reload();
