@@ -136,6 +136,7 @@ impl Rules {
 
 /// See the module's documentation.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Engine {
     accounts: BTreeMap<AccountName, AccountState>,
     pipelines: BTreeMap<PipelineName, PipelineState>,
@@ -246,7 +247,7 @@ impl Engine {
                 Whose::Others => self.others_listed(&project, answered, now),
             },
             Input::TriggerLookedUp { pipeline, answered } => {
-                self.looked_up(&pipeline, answered, now);
+                self.looked_up(&pipeline, *answered, now);
             }
             Input::Notified { execution } => self.notified(&execution, now),
             Input::Asked { request, pipeline, payload, random } => {
