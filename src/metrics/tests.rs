@@ -232,6 +232,7 @@ fn a_pipeline_that_never_ran_has_its_counters_and_state_sets_at_0() {
             ("harness_pipeline_trigger_failures_total", zeros(15)),
             ("harness_pipeline_runs_total", zeros(7)),
             ("harness_pipeline_schedules_missed_total", zeros(7)),
+            ("harness_pipeline_foreign_runs_total", zeros(1)),
             ("harness_pipeline_slots_total", zeros(4)),
         ]
     };

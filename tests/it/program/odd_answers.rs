@@ -30,7 +30,8 @@ async fn fault_22_what_is_too_large_is_not_read() {
     let mut world = world(600.0);
     pipeline(&mut world, "nightly").queue(Duration::ZERO);
     let simulator = serve(world);
-    let mut exporter = Setup::of(&simulator).pipeline("nightly", "").start().await;
+    let mut exporter =
+        Setup::of(&simulator).pipeline("nightly", "unconfirmed_deadline: 1s").start().await;
     exporter.trigger("nightly").await;
     let good = ended("nightly", "success");
     exporter.eventually("a usual run", |m| m.value(&good) == 1).await;
@@ -157,7 +158,7 @@ async fn fault_23_answers_that_cannot_be_read_are_read_again() {
         }
     }
     let simulator = serve(world);
-    let keys = "polling: {first: 10ms, min: 10ms, max: 50ms}";
+    let keys = "polling: {first: 10ms, min: 10ms, max: 50ms}, unconfirmed_deadline: 1s";
     let mut exporter = Setup::of(&simulator).pipeline("nightly", keys).start().await;
     let failures = "harness_pipeline_trigger_failures_total";
     for number in 1..=wrong {

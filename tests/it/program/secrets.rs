@@ -41,7 +41,7 @@ async fn fault_45_no_secret_gets_out() {
     pipeline(&mut world, "echoes").token(Some("another-token"));
     pipeline(&mut world, "echoes").enabled(false);
     let simulator = serve(world);
-    let keys = "webhook: v3, webhook_token_file: token";
+    let keys = "webhook: v3, webhook_token_file: token, unconfirmed_deadline: 1s";
     let setup =
         Setup::of(&simulator).pipeline("echoes", &format!("{keys}, headers: {{X-Note: hello}}"));
     let mut exporter = setup.start_with(["good", "refuses"], keys).await;

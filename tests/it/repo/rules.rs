@@ -48,11 +48,14 @@ const EDGES: [(&str, &[&str]); 4] = [
 const POLLING_HELPERS: [&str; 1] = ["until"];
 
 /// Tests that wait, and why.
-const WAITS: [(&str, &str, &str); 1] = [(
-    "tests/it/web/door.rs",
-    "a_reader_that_stops_reading_is_dropped",
-    "looks for the end of a connection by writing to it",
-)];
+const WAITS: [(&str, &str, &str); 2] = [
+    (
+        "tests/it/web/door.rs",
+        "a_reader_that_stops_reading_is_dropped",
+        "looks for the end of a connection by writing to it",
+    ),
+    ("tests/it/client/server.rs", "perform", "a server that trickles is what is played"),
+];
 
 const LONGEST_FILE: usize = 500;
 
