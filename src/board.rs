@@ -68,6 +68,7 @@ pub struct Snapshot {
 
 /// What has happened to one pipeline.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct PipelineBoard {
     /// Its entry in the config.
     pub config: Arc<config::Pipeline>,

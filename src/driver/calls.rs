@@ -132,25 +132,38 @@ impl Calls {
         });
     }
 
-    /// Looks a trigger up.
+    /// Looks a trigger up: among the webhooks, because one waits for it.
     pub(super) fn look_up(&mut self, look_up: LookUpTrigger) {
         let LookUpTrigger { pipeline, .. } = look_up;
-        self.read(pipeline.account.clone(), async move |client| {
+        let room = self.room_for_webhooks.clone();
+        self.ask(room, pipeline.account.clone(), async move |client| {
             let answered = match client {
                 Some(client) => client.look_up(&pipeline).await,
                 None => no_client(LookupAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered }
+            let (pipeline, answered) = (pipeline.name.clone(), Box::new(answered));
+            Input::TriggerLookedUp { pipeline, answered }
         });
     }
 
-    /// Makes a call that changes nothing, when there is room for it.
+    /// Makes a call that tells how runs stand.
     fn read<F>(&mut self, account: AccountName, call: impl FnOnce(Option<Client>) -> F)
     where
         F: Future<Output = Input> + Send + 'static,
     {
+        self.ask(self.room_for_reads.clone(), account, call);
+    }
+
+    /// Makes a call that changes nothing, when there is room for it.
+    fn ask<F>(
+        &mut self,
+        room: Arc<Semaphore>,
+        account: AccountName,
+        call: impl FnOnce(Option<Client>) -> F,
+    ) where
+        F: Future<Output = Input> + Send + 'static,
+    {
         let call = call(self.clients.get(&account).cloned());
-        let room = self.room_for_reads.clone();
         self.reads.spawn(async move {
             // It is never closed.
             let _place = room.acquire().await;

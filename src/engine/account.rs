@@ -336,12 +336,17 @@ impl AccountState {
 
     /// How many due times wait for the limits.
     pub(super) fn due_waiting(&self) -> u64 {
-        self.fresh.iter().filter(|(_, _, job)| matches!(job, Job::Due(_))).count() as u64
+        count_due(&self.fresh)
     }
 
     pub(super) fn up(&self) -> Option<bool> {
         self.up
     }
+}
+
+/// How many of these are due times.
+pub(super) fn count_due(waiting: &BTreeSet<(Wall, Mono, Job)>) -> u64 {
+    waiting.iter().filter(|(_, _, job)| matches!(job, Job::Due(_))).count() as u64
 }
 
 fn count(limit: u32) -> usize {

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{AccountState, Go, Job};
+use super::account::{AccountState, Go, Job, count_due};
 use super::{Effect, Engine, Timer};
 use crate::config::{Pipeline, Webhook};
 use crate::limiter::Ticket;
@@ -87,6 +87,11 @@ impl Lookup {
             Some(Route::Told(webhook)) => Some(Address::Told(webhook.clone())),
             Some(Route::Untold) | None => None,
         }
+    }
+
+    /// How many due times wait for it.
+    pub(super) fn due_waiting(&self) -> u64 {
+        count_due(&self.waits)
     }
 
     /// Whether it was said whether the trigger can be used.

@@ -56,7 +56,7 @@ pub enum Input {
         /// Whose.
         pipeline: PipelineName,
         /// What came of it.
-        answered: Answered<LookupAnswer>,
+        answered: Box<Answered<LookupAnswer>>,
     },
     /// Harness says that something has happened to an execution.
     Notified {

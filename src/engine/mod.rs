@@ -134,6 +134,7 @@ impl Rules {
 
 /// See the module's documentation.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Engine {
     accounts: BTreeMap<AccountName, AccountState>,
     pipelines: BTreeMap<PipelineName, PipelineState>,
@@ -235,7 +236,7 @@ impl Engine {
             Input::ExecutionRead { run, answered } => self.execution_read(&run, answered, now),
             Input::ExecutionsRead { project, answered } => self.listed(&project, answered, now),
             Input::TriggerLookedUp { pipeline, answered } => {
-                self.looked_up(&pipeline, answered, now);
+                self.looked_up(&pipeline, *answered, now);
             }
             Input::Notified { execution } => self.notified(&execution, now),
             Input::Asked { request, pipeline, payload, random } => {
@@ -281,7 +282,8 @@ impl Engine {
             self.let_go(now);
         }
         self.plan(now);
-        let waiting = self.accounts.values().map(AccountState::due_waiting).sum();
+        let limited: u64 = self.accounts.values().map(AccountState::due_waiting).sum();
+        let waiting = limited + self.lookups.values().map(Lookup::due_waiting).sum::<u64>();
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
             self.effects.push(Effect::Fact(Fact::Waiting(waiting)));

@@ -387,6 +387,7 @@ impl Bench {
         };
         let took = Some(Duration::ZERO);
         let answered = Answered { answer, code: Some(code), skew: None, took };
+        let answered = Box::new(answered);
         self.handle(Input::TriggerLookedUp { pipeline, answered });
     }
 

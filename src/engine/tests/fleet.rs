@@ -77,7 +77,7 @@ fn one(number: usize) -> Pipeline {
     let start_deadline = hours(1);
     // Nothing has to be looked up before it is sent.
     let webhook = Webhook::Fixed(WebhookVersion::V1);
-    Pipeline { schedule, project, start_deadline, webhook, ..pipeline(&format!("p{number:04}")) }
+    Pipeline { project, webhook, schedule, start_deadline, ..pipeline(&format!("p{number:04}")) }
 }
 
 /// Nothing stands in the way but the limiter.

@@ -38,6 +38,7 @@ fn due(pipeline: Pipeline) -> Bench {
     let mut bench = keyed([pipeline]);
     bench.pass(mins(1));
     assert_eq!((bench.lookups.len(), bench.sent.len(), bench.runs.len()), (1, 0, 0));
+    assert_eq!(bench.most_waiting, 1, "it waits, and is told to");
     bench
 }
 

@@ -91,11 +91,11 @@ async fn fault_38_reloads_under_load_miss_nothing_keep_nothing_and_drop_no_scrap
         STEADY.iter().all(|name| m.sum(&super::support::ended(name, "success")) > 0)
     };
     exporter.eventually("a run of each", every).await;
-    let mut scrapes = 0;
+    let mut answered = 0;
     for scraper in scrapers {
-        scrapes += scraper.end().await;
+        answered += scraper.end().await;
     }
-    println!("{story}{scrapes} scrapes beside {} reloads", plan.reloads);
+    println!("{story}{answered} scrapes beside {} reloads", plan.reloads);
     let ([before, files, threads], [after, files_after, threads_after]) =
         (first.unwrap(), held(&mut exporter).await);
     assert!(after - before < MAY_GROW_BY, "{story}");

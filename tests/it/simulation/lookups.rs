@@ -96,7 +96,8 @@ impl World {
         self.before_a_read(&pipeline.account)?;
         let (answered, took) = self.harness.look_up(pipeline, self.at, &mut self.rng);
         self.say(|_| format!("  LOOK UP {}: {:?}", pipeline.name, answered.answer));
-        let input = Input::TriggerLookedUp { pipeline: pipeline.name.clone(), answered };
+        let (pipeline, answered) = (pipeline.name.clone(), Box::new(answered));
+        let input = Input::TriggerLookedUp { pipeline, answered };
         let life = self.life;
         self.after(took, Event::Input { life, input });
         Ok(())

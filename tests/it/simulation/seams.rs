@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use harness_exporter::config::DEFAULT_UNCONFIRMED_DEADLINE;
+use harness_exporter::config::{DEFAULT_UNCONFIRMED_DEADLINE, Pipeline};
 use harness_exporter::engine::{Input, ReadEvent, ReadExecutions, Reply, SendTrigger};
 use harness_exporter::model::{
     AccountName, Change, EventAnswer, EventId, ExecutionAnswer, ExecutionsAnswer, Fact, Origin,
@@ -187,9 +187,13 @@ impl World {
     fn check_found(&mut self, fact: &Fact) -> Held {
         let Fact::Run { run, change, .. } = fact else { return Ok(()) };
         invariants::never_one_for_two(run, &self.store, &self.harness)?;
-        let deadline = self
-            .pipeline(&run.pipeline)
-            .map_or(DEFAULT_UNCONFIRMED_DEADLINE, |pipeline| pipeline.unconfirmed_deadline);
+        let named = |pipeline: &&Pipeline| pipeline.name == run.pipeline;
+        let own = self.plan.pipelines.iter().find(named).map(|p| p.unconfirmed_deadline);
+        // A run of a pipeline that was removed keeps to its word until the next life.
+        let deadline = match self.pipeline(&run.pipeline) {
+            Some(pipeline) => pipeline.unconfirmed_deadline,
+            None => own.unwrap_or_default().min(DEFAULT_UNCONFIRMED_DEADLINE),
+        };
         let has_key = self.config.accounts.get(&run.account).is_some_and(|a| a.api_key.is_some());
         if *change == Change::Started && run.event.is_none() {
             self.note("adopted");
