@@ -18,7 +18,7 @@ test: lint
 ## What is measured, as tables for docs/benchmarks.md: how late ends are seen and for how many calls,
 ## which is the same on every machine, and what due times, many pipelines and one process cost on this.
 bench:
-	$(CARGO) bench --quiet --locked --bench polling
+	$(CARGO) bench --quiet --locked --profile=oracle --bench polling
 	$(CARGO) bench --quiet --locked --bench due
 	$(CARGO) bench --quiet --locked --bench process
 

@@ -326,9 +326,14 @@ fn fault_21_calls_that_hang_make_nobody_else_later() {
         let others = |project: &str| project != "project0";
         let p99 = |fate: fn(&Call) -> Fate| {
             let mut fleet = Fleet::at_work(120, key, fate);
-            fleet.pass(mins(40));
-            assert_eq!(fleet.lags(|_| true).len(), 120, "every end is found");
+            // Whatever has ended is begun again, so that there are always as many.
+            for _ in 0..80 {
+                (0..120).for_each(|number| drop(fleet.bench.ask(&format!("p{number:04}"))));
+                fleet.pass(secs(30));
+            }
             let lags = fleet.lags(others);
+            fleet.pass(mins(40));
+            assert_eq!(fleet.lags(|_| true).len(), fleet.executions.len(), "every end is found");
             lags[lags.len() * 99 / 100]
         };
         let usual = p99(|_| Fate::Answered);
