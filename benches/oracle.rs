@@ -41,8 +41,8 @@ struct Tally {
 fn main() -> ExitCode {
     let begun = Instant::now();
     let names: Vec<String> = timezones().collect();
-    let zones: Vec<&String> =
-        BTreeMap::from_iter(names.iter().map(|name| (clock(name), name))).into_values().collect();
+    let clocks: BTreeMap<_, _> = names.iter().map(|name| (clock(name), name)).collect();
+    let zones: Vec<&String> = clocks.into_values().collect();
     let taken = AtomicUsize::new(0);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let tallies = thread::scope(|scope| {

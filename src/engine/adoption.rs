@@ -381,7 +381,7 @@ impl Active {
 
     fn sought(&self, now: Now) -> Option<(AccountName, Target, Sought)> {
         let is_sought = self.run.phase == Phase::Unconfirmed;
-        let target = self.run.target.clone().filter(|_| is_sought)?;
+        let target = self.run.target.as_ref().filter(|_| is_sought)?.clone();
         Some((self.run.account.clone(), target, self.window(now)))
     }
 }

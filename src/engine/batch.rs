@@ -168,6 +168,14 @@ impl Engine {
         }
     }
 
+    /// A run is looked at by itself for good.
+    fn read_alone(&mut self, id: &RunId) {
+        self.leave(id);
+        if let Some(active) = self.runs.get_mut(id) {
+            active.alone = true;
+        }
+    }
+
     /// Sets the times of the next calls where something has changed.
     pub(super) fn plan(&mut self, now: Now) {
         while let Some(project) = self.unplanned.pop_first() {
@@ -307,8 +315,13 @@ impl Engine {
                 self.list_fewer(&project.account, page.missing.len());
                 Look::THROTTLED
             }
-            ExecutionsAnswer::Refused(refusal) if refusal.status != 401 => {
+            ExecutionsAnswer::Refused(refusal) if refusal.status == 400 => {
                 self.list_otherwise(&project.account, page.listing, refusal.message);
+                Look::THROTTLED
+            }
+            // It says something of this project, not of the filter.
+            ExecutionsAnswer::Refused(refusal) if refusal.status != 401 => {
+                page.missing.values().for_each(|id| self.read_alone(id));
                 Look::THROTTLED
             }
             ExecutionsAnswer::Throttled { .. } => Look::THROTTLED,
@@ -348,8 +361,8 @@ impl Engine {
         }
         for id in page.missing.into_values() {
             self.leave(&id);
-            if let Some(active) = self.runs.get_mut(&id) {
-                active.alone = heeded;
+            if heeded {
+                self.read_alone(&id);
             }
             self.look_again(&id, Look::THROTTLED, now);
         }

@@ -63,6 +63,7 @@ impl Engine {
         let asked: HashSet<AccountName> =
             self.runs.values().map(|active| active.run.account.clone()).collect();
         self.accounts.retain(|name, _| config.accounts.contains_key(name) || asked.contains(name));
+        self.others.retain(|project, _| self.accounts.contains_key(&project.account));
     }
 
     /// Durations are counted in buckets with these bounds from now on.

@@ -76,8 +76,8 @@ enum Route {
 struct Call {
     account: AccountName,
     ticket: Ticket,
-    /// What was asked about: the config may have been edited since.
-    target: Target,
+    /// What was asked about, as long as that is what the config says.
+    target: Option<Target>,
 }
 
 impl Lookup {
@@ -156,7 +156,8 @@ impl Engine {
         };
         let Some(account) = self.accounts.get_mut(&pipeline.account) else { return };
         let ticket = account.take(now.mono);
-        let call = Call { account: pipeline.account.clone(), ticket, target: pipeline.target() };
+        let call =
+            Call { account: pipeline.account.clone(), ticket, target: Some(pipeline.target()) };
         self.lookups.entry(name.clone()).or_default().call = Some(call);
         self.effects.push(Effect::LookUpTrigger(LookUpTrigger { pipeline, waited }));
     }
@@ -197,7 +198,7 @@ impl Engine {
             return;
         };
         let config = &pipeline.config;
-        if config.account != call.account || config.target() != call.target {
+        if config.account != call.account || Some(config.target()) != call.target {
             // It is about what the config said before.
             self.check_at(name, now.mono);
             return self.let_go_on(name);
@@ -360,6 +361,9 @@ impl Engine {
     pub(super) fn forget_trigger(&mut self, name: &PipelineName) {
         let Some(lookup) = self.lookups.get_mut(name) else { return };
         (lookup.route, lookup.planned, lookup.usable) = (None, false, None);
+        if let Some(call) = &mut lookup.call {
+            call.target = None;
+        }
         let account = self.pipelines.get(name).map(|pipeline| &pipeline.config.account);
         if let Some(account) = account.and_then(|account| self.accounts.get_mut(account)) {
             account.lookups.retain(|(_, waiting)| waiting != name);

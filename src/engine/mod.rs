@@ -367,6 +367,10 @@ impl Engine {
         }
         if let Some(account) = self.accounts.get_mut(&active.run.account) {
             account.forget(run);
+            if active.call.is_some() {
+                // Another call has told the end. Nobody will wait for the answer of this one.
+                account.under_way = account.under_way.saturating_sub(1);
+            }
         }
     }
 }

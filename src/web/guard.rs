@@ -22,6 +22,10 @@ use super::users::{Claim, Hash, Judgement, Users};
 /// scrapes are to be served meanwhile.
 const CHECKS_AT_ONCE: usize = 1;
 
+/// How many may wait for that. Who comes after them is turned away, lest wrong passwords take up all
+/// connections; a password that was right before waits for nothing.
+const LONGEST_LINE: usize = 16;
+
 /// A web config that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("web config {}: {what}", path.display())]
@@ -36,6 +40,7 @@ pub struct Guard {
     watched: Option<Watched>,
     keyed: Keyed,
     checks: Arc<Semaphore>,
+    line: Semaphore,
 }
 
 /// A file that may change.
@@ -81,7 +86,8 @@ impl Guard {
     /// Where the system gives no random numbers.
     pub fn none() -> Result<Self, getrandom::Error> {
         let checks = Arc::new(Semaphore::new(CHECKS_AT_ONCE));
-        Ok(Self { watched: None, keyed: Keyed::new()?, checks })
+        let line = Semaphore::new(LONGEST_LINE);
+        Ok(Self { watched: None, keyed: Keyed::new()?, checks, line })
     }
 
     /// Lets in whom the web config at `path` says, from now on.
@@ -134,6 +140,7 @@ impl Guard {
     /// The work goes on, and counts, where who asked has gone: else hanging up would be a way
     /// around the limit.
     async fn check(&self, claim: Claim, against: Hash) -> bool {
+        let Ok(_place) = self.line.try_acquire() else { return false };
         let Ok(permit) = self.checks.clone().acquire_owned().await else { return false };
         let checked = tokio::task::spawn_blocking(move || {
             let fits = against.fits(&claim.into_password());

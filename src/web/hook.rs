@@ -72,12 +72,12 @@ impl Hook {
         let notification = notified::read(body).map_err(bad)?;
         // A trigger that failed has no execution to look at; its event is read anyway.
         if let Some(execution) = notification.execution {
-            self.hand_on(driver, execution, notification.event);
+            self.hand_on(driver, &execution, notification.event);
         }
         Ok(reply::text(StatusCode::ACCEPTED, "taken"))
     }
 
-    fn hand_on(&self, driver: &mpsc::Sender<Request>, execution: ExecutionId, event: String) {
+    fn hand_on(&self, driver: &mpsc::Sender<Request>, execution: &ExecutionId, event: String) {
         // Half of the queue is for those who wait for an answer.
         let has_room = driver.capacity() > driver.max_capacity() / 2;
         if has_room && self.is_new((execution.clone(), event)) {

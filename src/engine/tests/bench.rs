@@ -56,7 +56,7 @@ fn account() -> Account {
 }
 
 pub(super) struct Bench {
-    engine: Engine,
+    pub(super) engine: Engine,
     now: Now,
     /// By how much the wall clock was set, in milliseconds.
     set_by: i64,
@@ -285,14 +285,8 @@ impl Bench {
                 self.next = *at;
                 return;
             }
-            Fact::TriggerLookedUp { usable, .. } => {
-                self.usable = Some(*usable);
-                return;
-            }
-            Fact::ForeignRuns { count, .. } => {
-                self.foreign += count;
-                return;
-            }
+            Fact::TriggerLookedUp { usable, .. } => return self.usable = Some(*usable),
+            Fact::ForeignRuns { count, .. } => return self.foreign += count,
             Fact::Buckets(buckets) => {
                 self.buckets = buckets.clone();
                 self.bucket_changes += 1;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::bench::*;
 use crate::config::{Pipeline, SecretSource, Webhook};
-use crate::engine::{ReadEvent, ReadExecutions};
+use crate::engine::{Input, ReadEvent, ReadExecutions};
 use crate::model::*;
 
 /// A bench with a key, and runs of as many pipelines at work, of which the first look has told.
@@ -233,4 +233,37 @@ fn after_a_restart_a_hundred_are_read_by_one_call() {
     bench.restart();
     assert_eq!((bench.reads.len(), bench.lists.len()), (0, 1));
     assert_eq!(ids(&bench.lists[0]).len(), 30);
+}
+
+#[test]
+fn a_project_that_is_refused_is_read_run_by_run_and_no_other() {
+    let mut bench = at_work::<3>();
+    while bench.lists.is_empty() {
+        bench.pass(secs(1));
+    }
+    bench.list_is(ExecutionsAnswer::Refused(Box::new(Refusal {
+        status: 403,
+        ..Refusal::default()
+    })));
+    assert_eq!(bench.listed_otherwise, 0);
+    let (lists, looks) = pass(&mut bench, 120, "Running");
+    assert!(lists == 0 && looks > 3, "{lists} lists, {looks} looks");
+}
+
+#[test]
+fn a_hint_while_a_list_is_under_way_takes_no_call_for_good() {
+    let mut bench = at_work::<3>();
+    let under_way = |bench: &Bench| bench.engine.accounts["default"].under_way;
+    while bench.lists.is_empty() {
+        bench.pass(secs(1));
+    }
+    let ids = ids(&bench.lists[0]);
+    bench.handle(Input::Notified { execution: ids[0].clone() });
+    bench.pass(secs(1));
+    assert_eq!((bench.reads.len(), under_way(&bench)), (1, 2), "the list and the look");
+    bench.list_is(page(&ids, "Success"));
+    assert_eq!(ended(&bench), ids.len());
+    let read = bench.reads[0].clone();
+    bench.read_is_answered(of(&read, "Success"));
+    assert_eq!(under_way(&bench), 0);
 }

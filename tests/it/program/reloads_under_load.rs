@@ -88,9 +88,9 @@ async fn fault_38_reloads_under_load_miss_nothing_keep_nothing_and_drop_no_scrap
         }
     }
     let every = |m: &super::scrape::Scrape| {
-        STEADY.iter().all(|name| m.sum(&super::support::ended(name, "success")) > 0)
+        STEADY.iter().all(|name| m.sum(&super::support::ended(name, "success")) > 1)
     };
-    exporter.eventually("a run of each", every).await;
+    exporter.eventually("two runs of each", every).await;
     let mut answered = 0;
     for scraper in scrapers {
         answered += scraper.end().await;

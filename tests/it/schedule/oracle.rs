@@ -63,10 +63,10 @@ const MINUTE: i64 = 60_000;
 const REACH: i64 = 2 * 24 * 60;
 
 /// What of that only serves to know what the clock has shown before, and goes uncompared.
-const MARGIN: usize = 12 * 60;
+const HALF_A_DAY: u16 = 12 * 60;
 
 /// What is left of it.
-pub(crate) const COMPARED: i64 = 2 * (REACH - MARGIN as i64);
+pub(crate) const COMPARED: i64 = 2 * (REACH - HALF_A_DAY as i64);
 
 /// Gaps over three hours are none that is made up for.
 const LONGEST_GAP: usize = 180;
@@ -109,7 +109,8 @@ impl Days {
 
     /// Those that are compared.
     fn minutes(&self) -> &[Minute] {
-        &self.minutes[MARGIN..self.minutes.len() - MARGIN]
+        let margin = usize::from(HALF_A_DAY);
+        &self.minutes[margin..self.minutes.len() - margin]
     }
 
     /// When an expression is due within [`COMPARED`] minutes, half of them before the instant.
