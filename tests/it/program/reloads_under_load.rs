@@ -39,7 +39,7 @@ impl Plan {
 
     /// The config of reload `number`: a schedule edited, a pipeline that comes and goes with runs
     /// under way, another limit.
-    fn edit(&self, setup: &mut Setup, number: u64) {
+    fn edit(setup: &mut Setup, number: u64) {
         let odd = number % 2;
         setup.set_pipeline("edited", &format!("every: {}s, concurrency: allow", 1 + odd));
         if odd == 0 {
@@ -77,7 +77,7 @@ async fn fault_38_reloads_under_load_miss_nothing_keep_nothing_and_drop_no_scrap
     let mut story = String::new();
     let mut first = None;
     for number in 0..plan.reloads {
-        plan.edit(&mut exporter.setup, number);
+        Plan::edit(&mut exporter.setup, number);
         reload(&exporter).await;
         if (number + 1) % plan.reloads.div_ceil(10) == 0 {
             let held = held(&mut exporter).await;

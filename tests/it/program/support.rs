@@ -244,7 +244,7 @@ impl Setup {
 /// The link of a mounted folder that is turned when its files change.
 pub(super) const DATA: &str = "..data";
 
-/// Has these files in `folder` as Kubernetes has those of a ConfigMap: each is a link into a folder
+/// Has these files in `folder` as Kubernetes has those of a `ConfigMap`: each is a link into a folder
 /// of them all, and to change them that is exchanged for another in one step.
 fn mount(folder: &Path, files: &[(&str, &str)]) {
     fs::create_dir_all(folder).unwrap();

@@ -415,6 +415,7 @@ impl World {
                 Effect::Fact(Fact::Waiting(count)) => process.waiting = count,
                 Effect::Fact(Fact::Maintenance { .. }) => maintenance = true,
                 Effect::Fact(Fact::Next { .. })
+                | Effect::ListedOtherwise { .. }
                 | Effect::Silenced { .. }
                 | Effect::UnknownWord { .. } => {}
                 Effect::Withheld { .. } => panic!("nothing is withheld but in a dry run"),
@@ -434,7 +435,6 @@ impl World {
                 Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
                 Effect::ReadExecutions(read) => reads.push(Read::Executions(read)),
                 Effect::SearchExecutions(search) => reads.push(Read::Search(search)),
-                Effect::ListedOtherwise { .. } => {}
             }
         }
         if maintenance {

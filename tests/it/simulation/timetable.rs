@@ -23,13 +23,19 @@ const MOST_IN_MAINTENANCE: usize = 1_000;
 const MOST_STRETCHES: i64 = 4;
 
 /// How long a stretch of days is that is looked at as a whole, in milliseconds.
-const STRETCH: i64 = COMPARED * MINUTE as i64;
+const STRETCH: i64 = COMPARED * MINUTE.cast_signed();
+
+/// An expression in a zone, over one stretch.
+type Asked = (Rc<str>, Rc<str>, i64);
+
+/// What was reckoned already.
+type Known<Of, What> = HashMap<Of, Rc<What>>;
 
 thread_local! {
     /// The days of a zone and the due times of an expression in them, by the number of their stretch:
     /// histories share them, because it takes long to look at every minute.
-    static DAYS: RefCell<HashMap<(Rc<str>, i64), Rc<Days>>> = RefCell::default();
-    static DUE: RefCell<HashMap<(Rc<str>, Rc<str>, i64), Rc<[Wall]>>> = RefCell::default();
+    static DAYS: RefCell<Known<(Rc<str>, i64), Days>> = RefCell::default();
+    static DUE: RefCell<Known<Asked, [Wall]>> = RefCell::default();
 }
 
 fn days(zone: &Rc<str>, stretch: i64) -> Rc<Days> {
