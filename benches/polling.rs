@@ -347,9 +347,9 @@ impl World {
                 let input = Input::EventRead { run: read.run, answered: answered(answer) };
                 self.after(CALL, Event::Input(input));
             }
-            Effect::ReadExecutions(read) => {
+            Effect::ListExecutions(list) => {
                 self.count_read();
-                let ExecutionFilter::Ids(ids) = &read.query.filter else { unreachable!() };
+                let ExecutionFilter::Ids(ids) = &list.query.filter else { unreachable!() };
                 let listed = |id: &ExecutionId| ListedExecution {
                     id: id.clone(),
                     org: None,
@@ -364,8 +364,7 @@ impl World {
                 let executions = ids.iter().map(listed).collect();
                 let page = ExecutionsPage { executions, last: true, total: None };
                 let answered = answered(ExecutionsAnswer::Page(Box::new(page)));
-                let input =
-                    Input::ExecutionsRead { project: read.project, whose: read.whose, answered };
+                let input = Input::ExecutionsListed { purpose: list.purpose, answered };
                 self.after(CALL, Event::Input(input));
             }
             _ => {}

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::engine::{
-    Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, SearchExecutions, SendTrigger,
+    Effect, Input, ListExecutions, LookUpTrigger, ReadEvent, ReadExecution, SendTrigger,
 };
 use crate::harness::{Client, TriggerCall};
 use crate::model::{
@@ -84,8 +84,21 @@ impl Calls {
         });
     }
 
+    /// Makes the call that an effect asks for, unless it asks for none that changes nothing: then it
+    /// comes back.
+    pub(super) fn make(&mut self, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::LookUpTrigger(look_up) => self.look_up(look_up),
+            Effect::ReadEvent(read) => self.read_event(read),
+            Effect::ReadExecution(read) => self.read_execution(read),
+            Effect::ListExecutions(list) => self.list_executions(list),
+            other => return Some(other),
+        }
+        None
+    }
+
     /// Reads an event.
-    pub(super) fn read_event(&mut self, read: ReadEvent) {
+    fn read_event(&mut self, read: ReadEvent) {
         let ReadEvent { account, run, version, event, .. } = read;
         self.read(account, async move |client| {
             let answered = match client {
@@ -97,7 +110,7 @@ impl Calls {
     }
 
     /// Reads an execution.
-    pub(super) fn read_execution(&mut self, read: ReadExecution) {
+    fn read_execution(&mut self, read: ReadExecution) {
         let ReadExecution { account, run, target, execution, .. } = read;
         self.read(account, async move |client| {
             let answered = match client {
@@ -108,32 +121,20 @@ impl Calls {
         });
     }
 
-    /// Lists the executions among which that of a run may be.
-    pub(super) fn search(&mut self, search: SearchExecutions) {
-        let SearchExecutions { account, run, query, .. } = search;
+    /// Lists executions.
+    fn list_executions(&mut self, list: ListExecutions) {
+        let ListExecutions { account, purpose, query, .. } = list;
         self.read(account, async move |client| {
             let answered = match client {
                 Some(client) => client.list_executions(&query).await,
                 None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
             };
-            Input::Searched { run, answered }
-        });
-    }
-
-    /// Lists executions.
-    pub(super) fn read_executions(&mut self, read: ReadExecutions) {
-        let ReadExecutions { project, whose, query, .. } = read;
-        self.read(project.account.clone(), async move |client| {
-            let answered = match client {
-                Some(client) => client.list_executions(&query).await,
-                None => no_client(ExecutionsAnswer::Failed { message: NO_CLIENT.to_owned() }),
-            };
-            Input::ExecutionsRead { project, whose, answered }
+            Input::ExecutionsListed { purpose, answered }
         });
     }
 
     /// Looks a trigger up: among the webhooks, because one waits for it.
-    pub(super) fn look_up(&mut self, look_up: LookUpTrigger) {
+    fn look_up(&mut self, look_up: LookUpTrigger) {
         let LookUpTrigger { pipeline, .. } = look_up;
         let room = self.room_for_webhooks.clone();
         self.ask(room, pipeline.account.clone(), async move |client| {

@@ -100,21 +100,11 @@ impl Follower {
     }
 
     fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Fact(Fact::Run { run, change, .. }) => self.seen.push_back((run, change)),
-            Effect::SendTrigger(send) => self.calls.trigger(send),
-            Effect::LookUpTrigger(look_up) => self.calls.look_up(look_up),
-            Effect::ReadEvent(read) => self.calls.read_event(read),
-            Effect::ReadExecution(read) => self.calls.read_execution(read),
-            Effect::SearchExecutions(search) => self.calls.search(search),
-            Effect::ReadExecutions(read) => self.calls.read_executions(read),
+        match self.calls.make(effect) {
+            Some(Effect::Fact(Fact::Run { run, change, .. })) => self.seen.push_back((run, change)),
+            Some(Effect::SendTrigger(send)) => self.calls.trigger(send),
             // Of due times there are none, and a word that is not in our tables shows as unknown.
-            Effect::Fact(_)
-            | Effect::Reply { .. }
-            | Effect::Withheld { .. }
-            | Effect::Silenced { .. }
-            | Effect::ListedOtherwise { .. }
-            | Effect::UnknownWord { .. } => {}
+            Some(_) | None => {}
         }
     }
 }

@@ -33,7 +33,7 @@ pub use saving::Saving;
 use turns::Turn;
 
 use crate::board::Board;
-use crate::engine::{Effect, Engine, Input, Reply, SendTrigger};
+use crate::engine::{Effect, Engine, Input, Purpose, Reply, SendTrigger};
 use crate::harness::Client;
 use crate::metrics::{Endpoint, Loop, Own, StatusKind};
 use crate::model::{
@@ -189,28 +189,11 @@ impl Driver {
         self.parts.own.tick(Loop::Driver, now.wall);
         self.parts.pulse.store(pulse_at(now.mono), Ordering::Relaxed);
         for effect in self.parts.engine.effects() {
-            match self.parts.saving.gathering().add(effect) {
-                Some(Effect::LookUpTrigger(look_up)) => {
-                    let account = &look_up.pipeline.account;
-                    self.parts.own.rate_limit_waited(account, look_up.waited);
-                    self.calls.look_up(look_up);
-                }
-                Some(Effect::ReadEvent(read)) => {
-                    self.parts.own.rate_limit_waited(&read.account, read.waited);
-                    self.calls.read_event(read);
-                }
-                Some(Effect::ReadExecution(read)) => {
-                    self.parts.own.rate_limit_waited(&read.account, read.waited);
-                    self.calls.read_execution(read);
-                }
-                Some(Effect::SearchExecutions(search)) => {
-                    self.parts.own.rate_limit_waited(&search.account, search.waited);
-                    self.calls.search(search);
-                }
-                Some(Effect::ReadExecutions(read)) => {
-                    self.parts.own.rate_limit_waited(&read.project.account, read.waited);
-                    self.calls.read_executions(read);
-                }
+            let Some(effect) = self.parts.saving.gathering().add(effect) else { continue };
+            if let Some((account, waited)) = effect.read() {
+                self.parts.own.rate_limit_waited(account, waited);
+            }
+            match self.calls.make(effect) {
                 Some(Effect::ListedOtherwise { account, listing, message }) => {
                     telling::listed_otherwise(&account, listing, &message);
                 }
@@ -309,32 +292,43 @@ impl Driver {
                 };
                 self.note_read(run, &account, answered.code, failed);
             }
-            Input::Searched { run, answered } => {
+            Input::ExecutionsListed { purpose, answered } => {
                 self.note_call(&account, Endpoint::Executions, answered);
-                let failed = match &answered.answer {
-                    ExecutionsAnswer::Failed { message } => Some(message),
-                    // 400 is what an old version says to a filter that it does not know.
-                    ExecutionsAnswer::Refused(refusal) if refusal.status != 400 => {
-                        Some(&refusal.message)
-                    }
-                    _ => None,
-                };
-                self.note_read(run, &account, answered.code, failed);
+                self.note_list(purpose, &account, answered);
             }
             Input::TriggerLookedUp { pipeline, answered } => {
                 self.note_call(&account, Endpoint::TriggerLookup, answered);
                 telling::looked_up(pipeline, &answered.answer);
             }
-            Input::ExecutionsRead { answered, .. } => {
-                self.note_call(&account, Endpoint::Executions, answered);
-                if let ExecutionsAnswer::Failed { message: detail } = &answered.answer {
-                    tracing::debug!(%account, code = answered.code, detail, "could not list executions");
-                }
-            }
             _ => {}
         }
         self.parts.engine.handle(input, self.parts.clock.now());
         self.note_up(&account);
+    }
+
+    fn note_list(
+        &mut self,
+        purpose: &Purpose,
+        account: &AccountName,
+        answered: &Answered<ExecutionsAnswer>,
+    ) {
+        let failed = match &answered.answer {
+            ExecutionsAnswer::Failed { message } => Some(message),
+            _ => None,
+        };
+        match (purpose, &answered.answer, failed) {
+            // 400 is what an old version says to a filter that it does not know.
+            (Purpose::Search(run), ExecutionsAnswer::Refused(refusal), _)
+                if refusal.status != 400 =>
+            {
+                self.note_read(run, account, answered.code, Some(&refusal.message));
+            }
+            (Purpose::Search(run), ..) => self.note_read(run, account, answered.code, failed),
+            (_, _, Some(detail)) => {
+                tracing::debug!(%account, code = answered.code, detail, "could not list executions");
+            }
+            _ => {}
+        }
     }
 
     fn note_read(

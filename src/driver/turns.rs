@@ -104,8 +104,7 @@ impl Turn {
             | Effect::LookUpTrigger(_)
             | Effect::ReadEvent(_)
             | Effect::ReadExecution(_)
-            | Effect::SearchExecutions(_)
-            | Effect::ReadExecutions(_)
+            | Effect::ListExecutions(_)
             | Effect::ListedOtherwise { .. }
             | Effect::UnknownWord { .. }
             | Effect::Withheld { .. }

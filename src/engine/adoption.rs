@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::account::AccountState;
 use super::calls::Call;
 use super::matching::{self, Candidate, Sought};
-use super::{Active, Effect, Engine, Timer};
+use super::{Active, Effect, Engine, ListExecutions, Purpose, Timer};
 use crate::config::Pipeline;
 use crate::limiter::Ticket;
 use crate::model::{
@@ -47,19 +47,6 @@ pub(super) const PAGE: u32 = 100;
 
 /// The custom webhook's `triggerType`.
 const WEBHOOK: &str = "WEBHOOKCUSTOM";
-
-/// The executions of a trigger to be looked through for that of a run of unknown fate.
-#[derive(Clone, Debug)]
-pub struct SearchExecutions {
-    /// The run.
-    pub run: RunId,
-    /// With whose key.
-    pub account: AccountName,
-    /// Which executions.
-    pub query: ExecutionsQuery,
-    /// How long it waited for the limiter.
-    pub waited: Duration,
-}
 
 /// How far the looking for one run's execution has come.
 #[derive(Clone, Debug)]
@@ -166,12 +153,7 @@ impl Engine {
         let ahead = run::correction(state.skew);
         active.search.ahead = ahead;
         let filter = if state.filters_by_trigger {
-            let theirs = |ours: Wall| Wall(ours.0.saturating_add(ahead));
-            ExecutionFilter::Triggers {
-                triggers: vec![target.trigger],
-                from: theirs(from).before(MARGIN),
-                until: theirs(until).after(MARGIN),
-            }
+            ExecutionFilter::started([from, until], vec![target.trigger], ahead, MARGIN)
         } else {
             ExecutionFilter::Pipeline(target.pipeline)
         };
@@ -179,10 +161,10 @@ impl Engine {
         let query =
             ExecutionsQuery { org: target.org, project: target.project, filter, page, size };
         active.call = Some(Call::Search(state.take(now.mono)));
-        let run = id.clone();
-        self.effects.push(Effect::SearchExecutions(SearchExecutions {
-            run,
+        let purpose = Purpose::Search(id.clone());
+        self.effects.push(Effect::ListExecutions(ListExecutions {
             account,
+            purpose,
             query,
             waited,
         }));

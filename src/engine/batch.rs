@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::account::AccountState;
 use super::answers::Look;
-use super::{Active, Effect, Engine, Timer};
+use super::{Active, Effect, Engine, ListExecutions, Purpose, Timer};
 use crate::config::Pipeline;
 use crate::limiter::Ticket;
 use crate::model::{
@@ -42,28 +42,6 @@ pub struct Project {
     pub org: String,
     /// Harness' project identifier.
     pub project: String,
-}
-
-/// Why the executions of a project are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// To see how ours stand.
-    Ours,
-    /// To find those that others have started.
-    Others,
-}
-
-/// Executions to be listed.
-#[derive(Clone, Debug)]
-pub struct ReadExecutions {
-    /// Whose.
-    pub project: Arc<Project>,
-    /// Why.
-    pub whose: Whose,
-    /// Which of them.
-    pub query: ExecutionsQuery,
-    /// How long it waited for the limiter.
-    pub waited: Duration,
 }
 
 /// How an account's Harness lists executions.
@@ -267,10 +245,9 @@ impl Engine {
         let query = project.query(filter, page.number, u32::try_from(size).unwrap_or(u32::MAX));
         let Some(group) = self.groups.get_mut(project) else { return };
         group.call = Some((account.take(now.mono), page));
-        let project = project.clone();
-        self.effects.push(Effect::ReadExecutions(ReadExecutions {
-            project,
-            whose: Whose::Ours,
+        self.effects.push(Effect::ListExecutions(ListExecutions {
+            account: project.account.clone(),
+            purpose: Purpose::Follow(project.clone()),
             query,
             waited,
         }));
@@ -284,12 +261,8 @@ impl Engine {
         let sent = |active: &Active| active.run.sent.unwrap_or(active.run.begun);
         let first = active().map(sent).min().unwrap_or(now);
         let skew = self.accounts.get(&project.account).and_then(|account| account.skew);
-        let by_its_clock = |ours: Wall| Wall(ours.0.saturating_add(skew.unwrap_or_default()));
-        ExecutionFilter::Triggers {
-            triggers: triggers.into_iter().collect(),
-            from: by_its_clock(first).before(MARGIN),
-            until: by_its_clock(now).after(MARGIN),
-        }
+        let triggers = triggers.into_iter().collect();
+        ExecutionFilter::started([first, now], triggers, skew.unwrap_or_default(), MARGIN)
     }
 
     /// Executions were listed, or not.

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Listing, LookUpTrigger, Project, ReadExecutions, SearchExecutions, Whose};
+use super::{Listing, LookUpTrigger, Project};
 use crate::config::{Config, Pipeline};
 use crate::model::{
     AccountName, Address, Answered, DetailsVersion, EventAnswer, EventId, ExecutionAnswer,
-    ExecutionId, ExecutionsAnswer, Fact, LookupAnswer, PipelineName, RunId, Target, TriggerAnswer,
-    Wall,
+    ExecutionId, ExecutionsAnswer, ExecutionsQuery, Fact, LookupAnswer, PipelineName, RunId,
+    Target, TriggerAnswer, Wall,
 };
 use crate::run::UnknownWord;
 
@@ -30,13 +30,6 @@ pub enum Input {
         /// What came of it.
         answered: Answered<EventAnswer>,
     },
-    /// Executions were looked through for that of a run of unknown fate.
-    Searched {
-        /// Whose.
-        run: RunId,
-        /// What came of it.
-        answered: Answered<ExecutionsAnswer>,
-    },
     /// An execution was read.
     ExecutionRead {
         /// Whose.
@@ -44,12 +37,10 @@ pub enum Input {
         /// What came of it.
         answered: Answered<ExecutionAnswer>,
     },
-    /// Executions of a project were listed.
-    ExecutionsRead {
-        /// Whose.
-        project: Arc<Project>,
-        /// Why.
-        whose: Whose,
+    /// Executions were listed.
+    ExecutionsListed {
+        /// What for.
+        purpose: Purpose,
         /// What came of it.
         answered: Answered<ExecutionsAnswer>,
     },
@@ -122,9 +113,7 @@ pub enum Effect {
     /// To be read; changes nothing.
     ReadExecution(ReadExecution),
     /// To be listed; changes nothing.
-    SearchExecutions(SearchExecutions),
-    /// To be listed; changes nothing.
-    ReadExecutions(ReadExecutions),
+    ListExecutions(ListExecutions),
     /// From now on executions of an account are listed in this way.
     ListedOtherwise {
         /// Whose.
@@ -209,6 +198,45 @@ pub struct ReadExecution {
     pub execution: ExecutionId,
     /// How long it waited for the limiter.
     pub waited: Duration,
+}
+
+/// Executions to be listed.
+#[derive(Clone, Debug)]
+pub struct ListExecutions {
+    /// With whose key.
+    pub account: AccountName,
+    /// What for.
+    pub purpose: Purpose,
+    /// Which.
+    pub query: ExecutionsQuery,
+    /// How long it waited for the limiter.
+    pub waited: Duration,
+}
+
+/// What executions are listed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To find that of this run, whose fate is unknown.
+    Search(RunId),
+    /// To see how ours in this project stand.
+    Follow(Arc<Project>),
+    /// To find those that others have started in this project.
+    FindOthers(Arc<Project>),
+}
+
+impl Effect {
+    /// With whose key a call is to be made that changes nothing, and how long it waited for the
+    /// limiter; none where this is no such call.
+    #[must_use]
+    pub fn read(&self) -> Option<(&AccountName, Duration)> {
+        match self {
+            Self::LookUpTrigger(look_up) => Some((&look_up.pipeline.account, look_up.waited)),
+            Self::ReadEvent(read) => Some((&read.account, read.waited)),
+            Self::ReadExecution(read) => Some((&read.account, read.waited)),
+            Self::ListExecutions(list) => Some((&list.account, list.waited)),
+            _ => None,
+        }
+    }
 }
 
 /// What the one who asked for a run is told.

@@ -32,14 +32,15 @@ use std::time::Duration;
 
 use account::AccountState;
 use adoption::Search;
-pub use adoption::SearchExecutions;
 use batch::Group;
-pub use batch::{Listing, Project, ReadExecutions, Whose};
+pub use batch::{Listing, Project};
 use claims::Claims;
 use due::PipelineState;
 pub use lookup::LookUpTrigger;
 use lookup::Lookup;
-pub use messages::{Effect, Input, ReadEvent, ReadExecution, Reply, SendTrigger};
+pub use messages::{
+    Effect, Input, ListExecutions, Purpose, ReadEvent, ReadExecution, Reply, SendTrigger,
+};
 use others::Others;
 
 use crate::config::{
@@ -240,11 +241,11 @@ impl Engine {
         match input {
             Input::Triggered { run, answered } => self.triggered(&run, answered, now),
             Input::EventRead { run, answered } => self.event_read(&run, answered, now),
-            Input::Searched { run, answered } => self.searched(&run, answered, now),
             Input::ExecutionRead { run, answered } => self.execution_read(&run, answered, now),
-            Input::ExecutionsRead { project, whose, answered } => match whose {
-                Whose::Ours => self.listed(&project, answered, now),
-                Whose::Others => self.others_listed(&project, answered, now),
+            Input::ExecutionsListed { purpose, answered } => match purpose {
+                Purpose::Search(run) => self.searched(&run, answered, now),
+                Purpose::Follow(project) => self.listed(&project, answered, now),
+                Purpose::FindOthers(project) => self.others_listed(&project, answered, now),
             },
             Input::TriggerLookedUp { pipeline, answered } => {
                 self.looked_up(&pipeline, *answered, now);

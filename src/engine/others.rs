@@ -7,15 +7,15 @@
 //! what starts while this process knows the pipeline is looked at: of earlier lives not everything is
 //! remembered, and a run of ours must never be taken for another's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{AccountState, Spare};
 use super::adoption::{MARGIN, MOST_PAGES, PAGE, TOLERANCE, is_of, started};
-use super::batch::{Listing, Project, Whose};
+use super::batch::{Listing, Project};
 use super::matching::Candidate;
-use super::{Effect, Engine, ReadExecutions};
+use super::{Effect, Engine, ListExecutions, Purpose};
 use crate::limiter::Ticket;
 use crate::model::{
     Answered, ExecutionFilter, ExecutionId, ExecutionsAnswer, Fact, ListedExecution, Mono, Now,
@@ -121,21 +121,15 @@ impl Engine {
         let since = others.since.values().map(|(_, since)| *since).min().unwrap_or(now.wall);
         let from = since.max(others.decided).max(now.wall.before(REACH));
         let ahead = run::correction(account.skew);
-        let theirs = |ours: Wall| Wall(ours.0.saturating_add(ahead));
-        let triggers: HashSet<_> =
+        let triggers: BTreeSet<_> =
             others.since.values().map(|(target, _)| target.trigger.clone()).collect();
-        let mut triggers: Vec<String> = triggers.into_iter().collect();
-        triggers.sort();
-        let filter = ExecutionFilter::Triggers {
-            triggers,
-            from: theirs(from).before(MARGIN),
-            until: theirs(now.wall).after(MARGIN),
-        };
+        let triggers = triggers.into_iter().collect();
+        let filter = ExecutionFilter::started([from, now.wall], triggers, ahead, MARGIN);
         let query = project.query(filter, others.look.page, others.look.size);
         others.look.call = Some(account.take(now.mono));
-        self.effects.push(Effect::ReadExecutions(ReadExecutions {
-            project: project.clone(),
-            whose: Whose::Others,
+        self.effects.push(Effect::ListExecutions(ListExecutions {
+            account: project.account.clone(),
+            purpose: Purpose::FindOthers(project.clone()),
             query,
             waited: Duration::ZERO,
         }));

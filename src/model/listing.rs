@@ -44,6 +44,22 @@ pub enum ExecutionFilter {
     Pipeline(String),
 }
 
+impl ExecutionFilter {
+    /// What these triggers started in a span of time by our clock, where Harness' is so many
+    /// milliseconds ahead, and by so much more on either side.
+    #[must_use]
+    pub fn started(
+        [from, until]: [Wall; 2],
+        triggers: Vec<String>,
+        ahead: i64,
+        margin: Duration,
+    ) -> Self {
+        let theirs = |ours: Wall| Wall(ours.0.saturating_add(ahead));
+        let (from, until) = (theirs(from).before(margin), theirs(until).after(margin));
+        Self::Triggers { triggers, from, until }
+    }
+}
+
 /// An execution as it stands in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedExecution {

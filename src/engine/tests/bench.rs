@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::config::{Account, Config, Pipeline};
 use crate::engine::{
-    Effect, Engine, Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, Reply,
-    SearchExecutions, SendTrigger,
+    Effect, Engine, Input, ListExecutions, LookUpTrigger, Purpose, ReadEvent, ReadExecution, Reply,
+    SendTrigger,
 };
 use crate::model::{
     AccountName, Answered, Change, DURATION_BOUNDS, Durations, EventAnswer, EventId,
@@ -81,11 +81,11 @@ pub(super) struct Bench {
     /// Executions being read.
     pub(super) execution_reads: Vec<ReadExecution>,
     /// Executions being looked through.
-    pub(super) searches: Vec<SearchExecutions>,
+    pub(super) searches: Vec<ListExecutions>,
     /// How far Harness' clock is ahead, in milliseconds, by its answers to looks for executions.
     pub(super) skew: Option<i64>,
     /// Executions being listed.
-    pub(super) lists: Vec<ReadExecutions>,
+    pub(super) lists: Vec<ListExecutions>,
     /// How often it was found that executions are listed in another way.
     pub(super) listed_otherwise: usize,
     /// How long the last runs took, as a store would remember it.
@@ -229,8 +229,10 @@ impl Bench {
                 Effect::LookUpTrigger(look_up) => self.lookups.push(look_up),
                 Effect::ReadEvent(read) => self.reads.push(read),
                 Effect::ReadExecution(read) => self.execution_reads.push(read),
-                Effect::SearchExecutions(search) => self.searches.push(search),
-                Effect::ReadExecutions(read) => self.lists.push(read),
+                Effect::ListExecutions(list) => {
+                    let search = matches!(list.purpose, Purpose::Search(_));
+                    if search { &mut self.searches } else { &mut self.lists }.push(list);
+                }
                 Effect::ListedOtherwise { .. } => self.listed_otherwise += 1,
                 Effect::Reply { reply, .. } => self.replies.push(reply),
                 Effect::UnknownWord { .. } => self.strange_words += 1,
@@ -387,8 +389,7 @@ impl Bench {
             LookupAnswer::Failed { .. } => 500,
         };
         let took = Some(Duration::ZERO);
-        let answered = Answered { answer, code: Some(code), skew: None, took };
-        let answered = Box::new(answered);
+        let answered = Box::new(Answered { answer, code: Some(code), skew: None, took });
         self.handle(Input::TriggerLookedUp { pipeline, answered });
     }
 
@@ -413,14 +414,14 @@ impl Bench {
         let search = self.searches.remove(0);
         self.looks += 1;
         let answered = self.listed(answer);
-        self.handle(Input::Searched { run: search.run, answered });
+        self.handle(Input::ExecutionsListed { purpose: search.purpose, answered });
     }
 
     /// The oldest list is answered.
     pub(super) fn list_is(&mut self, answer: ExecutionsAnswer) {
-        let read = self.lists.remove(0);
+        let list = self.lists.remove(0);
         let answered = self.listed(answer);
-        self.handle(Input::ExecutionsRead { project: read.project, whose: read.whose, answered });
+        self.handle(Input::ExecutionsListed { purpose: list.purpose, answered });
     }
 
     fn listed(&self, answer: ExecutionsAnswer) -> Answered<ExecutionsAnswer> {

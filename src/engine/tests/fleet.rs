@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::bench::*;
 use super::together;
 use crate::config::{Account, Concurrency, Pipeline, SecretSource, Webhook};
-use crate::engine::{Input, Reply, Whose};
+use crate::engine::{Input, Reply};
 use crate::model::*;
 
 /// How long a call takes that nothing befalls.
@@ -149,14 +149,14 @@ impl<'a> Fleet<'a> {
             self.answer(fate, Input::EventRead { run: read.run, answered: fate.dress(answer) });
         }
         for list in std::mem::take(&mut self.bench.lists) {
-            let fate = self.call(false, None, &list.project.project);
+            let fate = self.call(false, None, &list.query.project);
             let answer = match fate {
                 Fate::Answered => self.page(&list.query.filter),
                 Fate::Throttled => ExecutionsAnswer::Throttled { retry_after: None },
                 Fate::Fails | Fate::Hangs => ExecutionsAnswer::Failed { message: NO_MESSAGE },
             };
-            let (project, answered) = (list.project, fate.dress(answer));
-            self.answer(fate, Input::ExecutionsRead { project, whose: Whose::Ours, answered });
+            let (purpose, answered) = (list.purpose, fate.dress(answer));
+            self.answer(fate, Input::ExecutionsListed { purpose, answered });
         }
     }
 

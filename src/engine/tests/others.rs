@@ -3,13 +3,13 @@
 use super::adoption::{listed, lost_answer, manual, page};
 use super::bench::*;
 use super::lookup::keyed;
-use crate::engine::Whose;
+use crate::engine::Purpose;
 use crate::model::*;
 
 /// The look that is due for what others have started finds these.
 fn look(bench: &mut Bench, found: Vec<ListedExecution>) {
     assert_eq!(bench.lists.len(), 1, "one look is due");
-    assert_eq!(bench.lists[0].whose, Whose::Others);
+    assert!(matches!(bench.lists[0].purpose, Purpose::FindOthers(_)));
     bench.list_is(page(found));
 }
 

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::bench::*;
 use crate::config::{Pipeline, SecretSource, Webhook};
-use crate::engine::{Input, ReadEvent, ReadExecutions};
+use crate::engine::{Input, ListExecutions, ReadEvent};
 use crate::model::*;
 
 /// A bench with a key, and runs of as many pipelines at work, of which the first look has told.
@@ -68,7 +68,7 @@ fn page(ids: &[ExecutionId], status: &str) -> ExecutionsAnswer {
     ExecutionsAnswer::Page(Box::new(ExecutionsPage { executions, last: true, total: None }))
 }
 
-fn ids(read: &ReadExecutions) -> Vec<ExecutionId> {
+fn ids(read: &ListExecutions) -> Vec<ExecutionId> {
     match &read.query.filter {
         ExecutionFilter::Ids(ids) => ids.clone(),
         other => panic!("{other:?}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use harness_exporter::simulator::Script;
+use harness_exporter::simulator::{Script, Simulator};
 use rusqlite::Connection;
 
 use super::exporter::Exporter;
@@ -26,6 +26,16 @@ async fn after_a_marker(exporter: &mut Exporter) -> Scrape {
     let before = exporter.scrape().await.value(&markers);
     exporter.trigger("marker").await;
     exporter.eventually("the marker", |m| m.value(&markers) > before).await
+}
+
+/// An exporter with a pipeline that is due every second.
+async fn due_every_second() -> (Simulator, Exporter) {
+    let mut world = world(6_000.0);
+    pipeline(&mut world, "secondly");
+    let simulator = serve(world);
+    let keys = "every: 1s, align: epoch, concurrency: allow";
+    let exporter = Setup::of(&simulator).pipeline("secondly", keys).start().await;
+    (simulator, exporter)
 }
 
 /// Makes it so that the last due time was handled `hours` due times ago.
@@ -53,12 +63,7 @@ async fn a_first_start_fires_nothing_of_the_past() {
 /// Down over several due times of a second each.
 #[tokio::test]
 async fn after_a_gap_the_newest_due_time_fires_and_the_others_are_missed() {
-    let mut world = world(6_000.0);
-    pipeline(&mut world, "secondly");
-    let simulator = serve(world);
-    let setup =
-        Setup::of(&simulator).pipeline("secondly", "every: 1s, align: epoch, concurrency: allow");
-    let mut exporter = setup.start().await;
+    let (simulator, mut exporter) = due_every_second().await;
     let before = exporter.eventually("a run", |m| m.sum(TRIGGERS) >= 1).await;
     assert!(exporter.stop().await.success());
     let runs = ledger::runs(&exporter.store());
@@ -84,12 +89,7 @@ async fn after_a_gap_the_newest_due_time_fires_and_the_others_are_missed() {
 /// Nothing of it runs for a while, as when the machine sleeps.
 #[tokio::test]
 async fn fault_35_a_process_that_stood_still_sends_the_newest_due_time_and_misses_the_others() {
-    let mut world = world(6_000.0);
-    pipeline(&mut world, "secondly");
-    let simulator = serve(world);
-    let setup =
-        Setup::of(&simulator).pipeline("secondly", "every: 1s, align: epoch, concurrency: allow");
-    let mut exporter = setup.start().await;
+    let (simulator, mut exporter) = due_every_second().await;
     exporter.eventually("a run", |m| m.sum(TRIGGERS) >= 1).await;
     let since = harness_exporter::driver::wall().0;
     exporter.signal("STOP");

@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use harness_exporter::calendar::Calendar;
 use harness_exporter::config::{Concurrency, Config};
-use harness_exporter::engine::{
-    Effect, Engine, Input, LookUpTrigger, ReadEvent, ReadExecution, ReadExecutions, Reply,
-    SearchExecutions, SendTrigger,
-};
+use harness_exporter::engine::{Effect, Engine, Input, Reply, SendTrigger};
 use harness_exporter::model::{
     AccountName, Fact, Now, Outcome, Phase, PipelineName, Restored, Run, TriggerAnswer, Wall,
 };
@@ -30,16 +27,6 @@ pub(super) struct Turn {
     pub(super) facts: Vec<Fact>,
     pub(super) sends: Vec<SendTrigger>,
     pub(super) replies: Vec<(u64, Reply)>,
-}
-
-/// A call that changes nothing.
-#[derive(Debug)]
-pub(super) enum Read {
-    Event(ReadEvent),
-    Execution(ReadExecution),
-    Executions(ReadExecutions),
-    Search(SearchExecutions),
-    LookUp(LookUpTrigger),
 }
 
 #[derive(Debug)]
@@ -348,8 +335,7 @@ impl World {
             }
         } else if let Input::EventRead { .. }
         | Input::ExecutionRead { .. }
-        | Input::ExecutionsRead { .. }
-        | Input::Searched { .. }
+        | Input::ExecutionsListed { .. }
         | Input::TriggerLookedUp { .. } = &input
         {
             process.calls -= 1;
@@ -430,11 +416,10 @@ impl World {
                     turn.sends.push(send);
                 }
                 Effect::Reply { request, reply } => turn.replies.push((request, reply)),
-                Effect::LookUpTrigger(look_up) => reads.push(Read::LookUp(look_up)),
-                Effect::ReadEvent(read) => reads.push(Read::Event(read)),
-                Effect::ReadExecution(read) => reads.push(Read::Execution(read)),
-                Effect::ReadExecutions(read) => reads.push(Read::Executions(read)),
-                Effect::SearchExecutions(search) => reads.push(Read::Search(search)),
+                read @ (Effect::LookUpTrigger(_)
+                | Effect::ReadEvent(_)
+                | Effect::ReadExecution(_)
+                | Effect::ListExecutions(_)) => reads.push(read),
             }
         }
         if maintenance {

@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use harness_exporter::config::{DEFAULT_UNCONFIRMED_DEADLINE, Pipeline};
-use harness_exporter::engine::{Input, ReadEvent, ReadExecutions, Reply, SendTrigger};
+use harness_exporter::engine::{
+    Effect, Input, ListExecutions, Purpose, ReadEvent, Reply, SendTrigger,
+};
 use harness_exporter::model::{
     AccountName, Change, EventAnswer, EventId, ExecutionAnswer, ExecutionsAnswer, Fact, Origin,
     Outcome, Phase, Run, RunId, Status, TriggerAnswer, TriggerClass, TriggerStatus,
@@ -15,7 +17,7 @@ use harness_exporter::totals;
 use super::bugs::Bug;
 use super::invariants::{self, Held};
 use super::plan::{MINUTE, SECOND};
-use super::process::{Read, Turn};
+use super::process::Turn;
 use super::store::pipeline_of;
 use super::world::{Event, World};
 
@@ -329,10 +331,10 @@ impl World {
     }
 
     /// Makes a call that changes nothing.
-    pub(super) fn ask_harness(&mut self, read: Read) -> Held {
+    pub(super) fn ask_harness(&mut self, read: Effect) -> Held {
         match read {
-            Read::Event(read) => self.read(read),
-            Read::Execution(read) => {
+            Effect::ReadEvent(read) => self.read(read),
+            Effect::ReadExecution(read) => {
                 self.note("followed by its execution");
                 self.before_a_read(&read.account)?;
                 let (answered, took) = self.harness.read_execution(&read, self.at, &mut self.rng);
@@ -345,17 +347,9 @@ impl World {
                 self.after(took, Event::Input { life, input });
                 Ok(())
             }
-            Read::LookUp(look_up) => self.look_up(&look_up),
-            Read::Executions(read) => self.list(read),
-            Read::Search(search) => {
-                self.before_a_read(&search.account)?;
-                let (account, query) = (&search.account, &search.query);
-                let (answered, took) = self.harness.list(account, query, self.at, &mut self.rng);
-                self.searched.insert(search.run.clone(), self.at);
-                let (life, input) = (self.life, Input::Searched { run: search.run, answered });
-                self.after(took, Event::Input { life, input });
-                Ok(())
-            }
+            Effect::LookUpTrigger(look_up) => self.look_up(&look_up),
+            Effect::ListExecutions(list) => self.list(list),
+            other => unreachable!("{other:?}"),
         }
     }
 
@@ -387,13 +381,15 @@ impl World {
         Ok(())
     }
 
-    fn list(&mut self, read: ReadExecutions) -> Held {
-        self.note("list");
-        let account = &read.project.account;
-        self.before_a_read(account)?;
-        let (answered, took) = self.harness.list(account, &read.query, self.at, &mut self.rng);
-        self.say(|_| format!("  LIST {:?}: {:?}", read.query, answered.answer));
-        if let ExecutionsAnswer::Page(page) = &answered.answer {
+    fn list(&mut self, list: ListExecutions) -> Held {
+        let ListExecutions { account, purpose, query, .. } = list;
+        self.before_a_read(&account)?;
+        let (answered, took) = self.harness.list(&account, &query, self.at, &mut self.rng);
+        self.say(|_| format!("  LIST {query:?}: {:?}", answered.answer));
+        if let Purpose::Search(run) = &purpose {
+            self.searched.insert(run.clone(), self.at);
+        } else if let ExecutionsAnswer::Page(page) = &answered.answer {
+            self.note("list");
             for listed in &page.executions {
                 let odd = Status::of(&listed.summary.status) == Status::Unknown;
                 let of = |run: &&Run| run.execution.as_ref() == Some(&listed.id);
@@ -401,7 +397,7 @@ impl World {
                 self.strange.extend(run.filter(|_| odd).map(|run| run.id.clone()));
             }
         }
-        let input = Input::ExecutionsRead { project: read.project, whose: read.whose, answered };
+        let input = Input::ExecutionsListed { purpose, answered };
         let life = self.life;
         self.after(took, Event::Input { life, input });
         Ok(())
@@ -427,7 +423,10 @@ impl World {
                     *retry_after = None;
                 }
             }
-            (Some(Bug::GuessAmongSeveral), Input::Searched { answered, .. }) => {
+            (
+                Some(Bug::GuessAmongSeveral),
+                Input::ExecutionsListed { purpose: Purpose::Search(_), answered },
+            ) => {
                 if let ExecutionsAnswer::Page(page) = &mut answered.answer {
                     page.executions.truncate(1);
                     page.last = true;
