@@ -314,7 +314,7 @@ impl Engine {
         };
         let account = pipeline.config.account.clone();
         let entry = (due, waits.since, Job::Due(name.clone()));
-        let looked_up = self.lookups.get(name).is_none_or(|lookup| !lookup.holds(&entry));
+        let looked_up = !self.is_parked(name, &entry);
         self.stop_waiting(name, due);
         let Some(account) = self.accounts.get(&account) else { return };
         let capped = account.cap_free_at(now.mono).is_none_or(|at| at > now.mono);

@@ -10,7 +10,6 @@
 //! With a key every trigger is looked up once an hour, and first after a start, where a call can be
 //! spared: whether it is there, switched on and seen with this key is shown.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,8 +54,6 @@ pub(super) struct Lookup {
     planned: bool,
     /// How many calls in a row have said nothing.
     failures: u32,
-    /// What is to be sent once it is known where to.
-    waits: BTreeSet<Entry>,
     /// When it is looked up again though nothing waits for it, and for which account that waits.
     check: Option<(AccountName, Mono)>,
     /// Whether the trigger can be used, as it was told last.
@@ -89,19 +86,9 @@ impl Lookup {
         }
     }
 
-    /// How many due times wait for it.
-    pub(super) fn due_waiting(&self) -> u64 {
-        count_due(&self.waits)
-    }
-
     /// Whether it was said whether the trigger can be used.
     fn is_known(&self) -> bool {
         self.usable.is_some()
-    }
-
-    /// Whether this waits for it.
-    pub(super) fn holds(&self, entry: &Entry) -> bool {
-        self.waits.contains(entry)
     }
 }
 
@@ -120,11 +107,22 @@ impl Engine {
         if lookup.route.is_some() {
             return false;
         }
-        lookup.waits.insert(entry);
-        if lookup.call.is_none() && !lookup.planned {
+        let wanted = lookup.call.is_none() && !lookup.planned;
+        self.parked.entry(name.clone()).or_default().insert(entry);
+        if wanted {
             self.look_up(&name, now.mono.since(since), now);
         }
         true
+    }
+
+    /// How many due times wait for a look-up.
+    pub(super) fn due_parked(&self) -> u64 {
+        self.parked.values().map(count_due).sum()
+    }
+
+    /// Whether this waits for the look-up of its trigger.
+    pub(super) fn is_parked(&self, name: &PipelineName, entry: &Entry) -> bool {
+        self.parked.get(name).is_some_and(|parked| parked.contains(entry))
     }
 
     /// The pipeline whose webhook would go, and as what it waits in its account.
@@ -166,12 +164,16 @@ impl Engine {
     pub(super) fn look_up_again(&mut self, name: &PipelineName, waited: Duration, now: Now) {
         let Some(lookup) = self.lookups.get_mut(name) else { return };
         lookup.planned = false;
+        let free = lookup.call.is_none();
+        let Some(parked) = self.parked.get_mut(name) else { return };
         // A run that has failed meanwhile was not taken out.
-        lookup.waits.retain(|(_, _, job)| match job {
+        parked.retain(|(_, _, job)| match job {
             Job::Run(run) => self.runs.contains_key(run),
             Job::Due(_) | Job::Retry(_) => true,
         });
-        if lookup.call.is_none() && !lookup.waits.is_empty() {
+        if parked.is_empty() {
+            self.parked.remove(name);
+        } else if free {
             self.look_up(name, waited, now);
         }
     }
@@ -292,8 +294,7 @@ impl Engine {
 
     /// Who asked by hand is told what they wait for, should it be in vain.
     fn note_waiting(&mut self, name: &PipelineName, message: &str) {
-        let waits = self.lookups.get(name).into_iter().flat_map(|lookup| &lookup.waits);
-        for (_, _, job) in waits {
+        for (_, _, job) in self.parked.get(name).into_iter().flatten() {
             if let Job::Run(run) = job
                 && let Some(active) = self.runs.get_mut(run)
             {
@@ -325,9 +326,8 @@ impl Engine {
 
     /// What waits for the look-up waits for the limits again.
     pub(super) fn let_go_on(&mut self, name: &PipelineName) {
-        let Some(lookup) = self.lookups.get_mut(name) else { return };
         let Some(pipeline) = self.pipelines.get(name) else { return };
-        for (wall, since, job) in std::mem::take(&mut lookup.waits) {
+        for (wall, since, job) in self.parked.remove(name).unwrap_or_default() {
             let run = match &job {
                 Job::Run(run) => self.runs.get(run).map(|active| &active.run),
                 Job::Due(_) | Job::Retry(_) => None,
@@ -348,8 +348,8 @@ impl Engine {
 
     /// What was to be sent for a pipeline no longer is.
     pub(super) fn withdraw(&mut self, name: &PipelineName, entry: &Entry) {
-        if let Some(lookup) = self.lookups.get_mut(name) {
-            lookup.waits.remove(entry);
+        if let Some(parked) = self.parked.get_mut(name) {
+            parked.remove(entry);
         }
         let account = self.pipelines.get(name).map(|pipeline| &pipeline.config.account);
         if let Some(account) = account.and_then(|account| self.accounts.get_mut(account)) {
@@ -373,6 +373,7 @@ impl Engine {
     /// A pipeline is no longer in the config. A call under way is still to be answered.
     pub(super) fn drop_lookup(&mut self, name: &PipelineName) {
         self.drop_check(name);
+        self.parked.remove(name);
         let Some(lookup) = self.lookups.remove(name) else { return };
         if lookup.call.is_some() {
             let kept = Lookup { call: lookup.call, ..Lookup::default() };

@@ -159,6 +159,8 @@ pub struct Engine {
     counted: HashMap<ExecutionId, Mono>,
     /// What is known of the pipelines' triggers.
     lookups: HashMap<PipelineName, Lookup>,
+    /// What is to be sent once it is known where to, of those pipelines that have any.
+    parked: BTreeMap<PipelineName, BTreeSet<lookup::Entry>>,
     /// What runs have had that are over.
     claims: Claims,
     /// The executions of the runs.
@@ -204,6 +206,7 @@ impl Engine {
             others: HashMap::new(),
             counted: HashMap::new(),
             lookups: HashMap::new(),
+            parked: BTreeMap::new(),
             claims: Claims::default(),
             executions: HashMap::new(),
             groups: HashMap::new(),
@@ -295,7 +298,7 @@ impl Engine {
         }
         self.plan(now);
         let limited: u64 = self.accounts.values().map(AccountState::due_waiting).sum();
-        let waiting = limited + self.lookups.values().map(Lookup::due_waiting).sum::<u64>();
+        let waiting = limited + self.due_parked();
         if self.waiting_told != Some(waiting) {
             self.waiting_told = Some(waiting);
             self.effects.push(Effect::Fact(Fact::Waiting(waiting)));
