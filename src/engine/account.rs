@@ -34,10 +34,10 @@ pub(super) enum Job {
 }
 
 /// A look that is due. Where calls are scarce, those go first that have waited longest compared with
-/// the gap that was to be: their runs are the likeliest to have ended.
+/// what was to be (`polling::turn`): their runs are the likeliest to have ended.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Look {
-    /// When it will have waited for as long as the gap was.
+    /// When it will have waited for twice as long as was to be.
     by: Mono,
     since: Mono,
     at: Sighted,
@@ -227,14 +227,14 @@ impl AccountState {
         Some(self.sent_recently.get(index).map_or(now, |sent| sent.after(minute)).max(now))
     }
 
-    /// A look at a run is due since then, after a gap.
-    pub(super) fn want_look(&mut self, run: RunId, since: Mono, gap: Duration) {
-        self.reads.insert(Look { by: since.after(gap), since, at: Sighted::Run(run) });
+    /// A look at a run is due since then, and comes before others from `by` on.
+    pub(super) fn want_look(&mut self, run: RunId, since: Mono, by: Mono) {
+        self.reads.insert(Look { by, since, at: Sighted::Run(run) });
     }
 
-    /// A look at several runs of a project is due since then, after a gap.
-    pub(super) fn want_list(&mut self, project: Arc<Project>, since: Mono, gap: Duration) {
-        self.reads.insert(Look { by: since.after(gap), since, at: Sighted::Project(project) });
+    /// A look at several runs of a project is due since then, and comes before others from `by` on.
+    pub(super) fn want_list(&mut self, project: Arc<Project>, since: Mono, by: Mono) {
+        self.reads.insert(Look { by, since, at: Sighted::Project(project) });
     }
 
     /// When a look is due that is asked for at `at` because of a hint: such looks take half of the

@@ -306,26 +306,29 @@ impl Engine {
         if now.mono >= ends {
             return self.give_up(id, now);
         }
-        let gap = if look.throttled { Duration::ZERO } else { self.gap(active, now) };
+        let (gap, turn) = if look.throttled { Default::default() } else { self.gap(active, now) };
         let left = deadline.since(now.mono);
-        let gap = if left.is_zero() { gap } else { gap.min(left) };
+        let within = |wait: Duration| if left.is_zero() { wait } else { wait.min(left) };
+        let (gap, turn) = (within(gap), within(turn));
         if let Some(active) = self.runs.get_mut(id) {
-            (active.looked_at, active.gap) = (now.mono, gap);
+            (active.looked_at, active.gap, active.turn) = (now.mono, gap, turn);
         }
         if !self.join(id) {
             self.read_at(id, now.mono.after(gap));
         }
     }
 
-    /// How long to wait with the next look at a run.
-    fn gap(&self, active: &Active, now: Now) -> Duration {
-        let learned = self.memories.get(&active.run.pipeline).and_then(Memory::learned);
+    /// How long to wait with the next look at a run, and how long where calls are scarce.
+    fn gap(&self, active: &Active, now: Now) -> (Duration, Duration) {
         let sighting = Sighting {
             since_sent: active.since_sent(now.mono),
-            known: active.started_at.map(|start| now.mono.since(start)).zip(learned),
+            at_work: active.started_at.map(|start| now.mono.since(start)),
+            learned: self.memories.get(&active.run.pipeline).and_then(Memory::learned),
             pace: pace(active, now),
         };
-        polling::gap(&active.rules.polling, &sighting)
+        let polling = &active.rules.polling;
+        let gap = polling::gap(polling, &sighting);
+        (gap, polling::turn(polling, &sighting, gap))
     }
 
     pub(super) fn give_up(&mut self, id: &RunId, now: Now) {

@@ -185,7 +185,7 @@ impl Engine {
         group.waits = true;
         let gap = at.since(group.last);
         if let Some(account) = self.accounts.get_mut(&project.account) {
-            account.want_list(project, at, gap);
+            account.want_list(project, at, at.after(gap));
         }
     }
 
@@ -211,7 +211,7 @@ impl Engine {
         group.last = now.mono;
         if lists.listing == Listing::Not {
             for id in &group.runs {
-                account.want_look(id.clone(), now.mono, Duration::ZERO);
+                account.want_look(id.clone(), now.mono, now.mono);
             }
             return None;
         }
@@ -347,7 +347,7 @@ impl Engine {
         group.next = Some(page);
         group.waits = true;
         if let Some(account) = self.accounts.get_mut(&project.account) {
-            account.want_list(project.clone(), now.mono, Duration::ZERO);
+            account.want_list(project.clone(), now.mono, now.mono);
         }
     }
 

@@ -201,17 +201,17 @@ impl Engine {
             match timer {
                 Timer::Read(run) => {
                     let active = self.runs.get_mut(&run);
-                    let gap = active.map_or(Duration::ZERO, |active| {
+                    let by = active.map_or(at, |active| {
                         active.look_at = None;
-                        active.gap
+                        active.looked_at.after(active.turn * 2)
                     });
                     if let Some(account) = self.account_of(&run) {
-                        account.want_look(run, at, gap);
+                        account.want_look(run, at, by);
                     }
                 }
                 Timer::Hint(run) => {
                     if let Some(account) = self.account_of(&run) {
-                        account.want_look(run, at, Duration::ZERO);
+                        account.want_look(run, at, at);
                     }
                 }
                 Timer::Together(project) => self.together_is_due(project, at),
@@ -252,6 +252,7 @@ impl Active {
             attempts: 0,
             looked_at: now.mono,
             gap: Duration::ZERO,
+            turn: Duration::ZERO,
             look_at: None,
             hinted_at: None,
             group: None,

@@ -95,6 +95,8 @@ struct Active {
     looked_at: Mono,
     /// How long the next look is to wait, where the run is alone.
     gap: Duration,
+    /// The same where calls are scarce.
+    turn: Duration,
     /// When the next look at it alone is due, while its timer runs.
     look_at: Option<Mono>,
     /// When it was last looked at because of a hint, or is to be.

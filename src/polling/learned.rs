@@ -4,7 +4,13 @@
 //! that a pipeline that takes now two minutes and now fifteen has two narrow humps and none between.
 //! The bell is Student's t with two degrees of freedom. Its tails are heavy, which is what a
 //! surprise calls for: a first failure in the first minute, or a run that is a third longer than any
-//! before, finds looks there, if fewer. And both it and its integral have a closed form.
+//! before, finds looks there, if fewer. And both it and its integral have a closed form. What a bell
+//! has below zero is folded back, for no run takes less.
+//!
+//! Thirty durations of a pipeline whose runs may end at any moment alike look like humps too, and
+//! looks at such humps are wasted. So each duration is foretold from all the others in both ways, by
+//! bells and as if the runs had no memory, and each way counts for as much as its foretelling is
+//! worth.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -54,6 +60,10 @@ impl Memory {
 #[derive(Clone, Debug)]
 pub struct Learned {
     bells: Vec<Bell>,
+    /// How long runs take on average, in seconds.
+    mean: f64,
+    /// How likely it is that they have no memory.
+    memoryless: f64,
 }
 
 /// The times around one known duration, in seconds.
@@ -91,7 +101,10 @@ impl Learned {
             let spread = distances.get(near).copied().unwrap_or_default() * WIDENED;
             Bell { middle, width: spread.max(NARROWEST * middle).max(NARROWEST_SECONDS) }
         };
-        Some(Self { bells: known.iter().map(bell).collect() })
+        let bells: Vec<Bell> = known.iter().map(bell).collect();
+        let mean = (known.iter().sum::<f64>() / known.len() as f64).max(NARROWEST_SECONDS);
+        let memoryless = memoryless(&bells, mean);
+        Some(Self { bells, mean, memoryless })
     }
 
     /// How long to wait with the next look at a run of this age, where a look is worth a delay of
@@ -124,15 +137,49 @@ impl Learned {
 
     fn at(&self, seconds: f64) -> At {
         let mut sum = At::default();
-        for Bell { middle, width } in &self.bells {
-            let x = (seconds - middle) / width;
-            let root = x.mul_add(x, 1.0).sqrt();
-            sum.ended += f64::midpoint(1.0, x / root);
-            sum.delay += width * f64::midpoint(x, root);
+        for bell in &self.bells {
+            let (above, below) = (bell.at(seconds), bell.at(-seconds));
+            sum.ended += above.ended - below.ended;
+            sum.delay += above.delay + below.delay;
         }
         let count = self.bells.len() as f64;
-        At { ended: sum.ended / count, delay: sum.delay / count }
+        let left = (-seconds / self.mean).exp();
+        let mix = |bells: f64, without: f64| {
+            (without - bells / count).mul_add(self.memoryless, bells / count)
+        };
+        At {
+            ended: mix(sum.ended, 1.0 - left),
+            delay: mix(sum.delay, self.mean.mul_add(left, seconds)),
+        }
     }
+}
+
+impl Bell {
+    fn at(&self, seconds: f64) -> At {
+        let x = (seconds - self.middle) / self.width;
+        let root = x.mul_add(x, 1.0).sqrt();
+        At { ended: f64::midpoint(1.0, x / root), delay: self.width * f64::midpoint(x, root) }
+    }
+
+    fn density(&self, seconds: f64) -> f64 {
+        let x = (seconds - self.middle) / self.width;
+        0.5 / (self.width * x.mul_add(x, 1.0).powf(1.5))
+    }
+}
+
+/// How likely it is that runs have no memory, by how well the other durations foretell each one (the
+/// likelihoods of cross-validation, of which both ways are given the same chance beforehand).
+fn memoryless(bells: &[Bell], mean: f64) -> f64 {
+    let others = bells.len() as f64 - 1.0;
+    let foretold = |left_out: usize, taken: f64| {
+        let bells = bells.iter().enumerate().filter(|(at, _)| *at != left_out);
+        let dense: f64 = bells.map(|(_, bell)| bell.density(taken) + bell.density(-taken)).sum();
+        let mean = mean.mul_add(others + 1.0, -taken) / others;
+        let mean = mean.max(NARROWEST_SECONDS);
+        (dense / others).ln() - (-mean.ln() - taken / mean)
+    };
+    let by_bells: f64 = bells.iter().enumerate().map(|(at, bell)| foretold(at, bell.middle)).sum();
+    1.0 / (1.0 + by_bells.exp())
 }
 
 #[cfg(test)]
@@ -169,6 +216,12 @@ mod tests {
         }
     }
 
+    /// The gap after a look at this age.
+    fn look(age: Duration, learned: &Learned) -> Duration {
+        let (at_work, learned) = (Some(age), Some(learned));
+        gap(&POLLING, &Sighting { since_sent: age, at_work, learned, pace: Pace::Usual })
+    }
+
     /// Looks and mean delay, in seconds, of runs that take as long as `law` says, once thirty are
     /// known; and the mean delay of a constant gap that costs as many looks.
     fn compare(law: impl Fn(&mut Chance) -> f64) -> (f64, f64, f64) {
@@ -181,8 +234,7 @@ mod tests {
             let learned = Learned::of(known).unwrap();
             let mut age = Duration::ZERO;
             while age.as_secs_f64() < lasts[last] {
-                let known = Some((age, &learned));
-                age += gap(&POLLING, &Sighting { since_sent: age, known, pace: Pace::Usual });
+                age += look(age, &learned);
                 looks += 1;
             }
             delay += age.as_secs_f64() - lasts[last];
@@ -208,13 +260,26 @@ mod tests {
         let learned = Learned::of((0..30).map(|n| 300_000 + n * 500)).unwrap();
         let next = |seconds: u64| {
             let age = Duration::from_secs(seconds);
-            let known = Some((age, &learned));
-            gap(&POLLING, &Sighting { since_sent: age, known, pace: Pace::Usual }).as_secs()
+            look(age, &learned).as_secs()
         };
         assert_eq!((next(1), next(100)), (60, 60), "it has never ended there");
         assert!((2..=6).contains(&next(305)), "{}", next(305));
         assert!((3..=20).contains(&next(330)), "longer than any before: {}", next(330));
         assert!(next(600) > next(330) && next(3_600) <= 60, "it may take for ever");
+    }
+
+    #[test]
+    fn runs_without_memory_are_told_from_those_with_one() {
+        let memoryless = |law: fn(f64) -> f64| {
+            let known = (0..30).map(|nth| (law((f64::from(nth) + 0.5) / 30.0) * 1e3) as i64);
+            Learned::of(known).unwrap().memoryless
+        };
+        let (without, even, humps) = (
+            memoryless(|part| -600.0 * part.ln()),
+            memoryless(|part| 500.0 + 200.0 * part),
+            memoryless(|part| if part < 0.7 { 120.0 + part } else { 900.0 + part }),
+        );
+        assert!(without > 0.8 && even < 1e-3 && humps < 1e-3, "{without} {even} {humps}");
     }
 
     #[test]
@@ -224,8 +289,7 @@ mod tests {
             let learned = Learned::of([odd; 12]).unwrap();
             for age in [0, 1, 1_000_000, u64::MAX / 2_000_000_000] {
                 let age = Duration::from_secs(age);
-                let known = Some((age, &learned));
-                let gap = gap(&POLLING, &Sighting { since_sent: age, known, pace: Pace::Usual });
+                let gap = look(age, &learned);
                 assert!((POLLING.min..=POLLING.max).contains(&gap), "{odd} {age:?} {gap:?}");
             }
         }

@@ -19,7 +19,7 @@
 //!
 //! Two things follow from what `E` is. Delays add up: one call that reads several runs is due when
 //! their sum is worth a call, see `together`. And what waits for a call can be put in an
-//! order: whoever has waited longest compared with the gap that was to be.
+//! order: whoever has waited longest compared with the gap that was to be, see `turn`.
 //!
 //! No gap is longer than `max`, whatever was learned: what never happened may.
 
@@ -46,9 +46,10 @@ pub enum Pace {
 pub struct Sighting<'a> {
     /// How long ago the webhook was sent.
     pub since_sent: Duration,
-    /// How long the execution has been at work, where Harness has said when it began, and how long
-    /// those before it took, where enough are known.
-    pub known: Option<(Duration, &'a Learned)>,
+    /// How long the execution has been at work, where Harness has said when it began.
+    pub at_work: Option<Duration>,
+    /// How long those before it took, where enough are known.
+    pub learned: Option<&'a Learned>,
     /// Whether it may take its time.
     pub pace: Pace,
 }
@@ -67,18 +68,40 @@ const WORTH: u32 = 4;
 /// The gap before the next look at a run.
 #[must_use]
 pub fn gap(polling: &Polling, sighting: &Sighting<'_>) -> Duration {
-    let longest = match sighting.pace {
-        Pace::Usual => polling.max,
-        Pace::Patient => polling.max.saturating_mul(PATIENCE),
-    };
-    let longest = longest.max(polling.min);
-    match sighting.known {
+    let longest = longest(polling, sighting.pace);
+    match (sighting.at_work, sighting.learned) {
         // When a person acts was not learned from anything.
-        Some((age, learned)) if sighting.pace == Pace::Usual => {
+        (Some(age), Some(learned)) if sighting.pace == Pace::Usual => {
             learned.gap(age, polling.min / WORTH, polling.min..=longest)
         }
         _ => (sighting.since_sent / 10).clamp(polling.min, longest),
     }
+}
+
+/// How long after its last look a run is looked at in its turn, where calls are too scarce for the
+/// gaps of all of them; never sooner than after its gap.
+///
+/// What was learned says how much a look at each is worth. Else the gap tells how old a run is and
+/// not when it may end: one whose execution has not begun is taken to have just done so, and of
+/// those that nothing is known of, nobody comes before others.
+#[must_use]
+pub fn turn(polling: &Polling, sighting: &Sighting<'_>, gap: Duration) -> Duration {
+    match (sighting.at_work, sighting.learned) {
+        (Some(_), Some(_)) => gap,
+        (None, Some(learned)) => {
+            let longest = longest(polling, sighting.pace);
+            learned.gap(Duration::ZERO, polling.min / WORTH, gap..=longest)
+        }
+        (_, None) => gap.max(polling.max),
+    }
+}
+
+fn longest(polling: &Polling, pace: Pace) -> Duration {
+    let longest = match pace {
+        Pace::Usual => polling.max,
+        Pace::Patient => polling.max.saturating_mul(PATIENCE),
+    };
+    longest.max(polling.min)
 }
 
 #[cfg(test)]
@@ -92,7 +115,7 @@ mod tests {
     };
 
     fn unknown(since_sent: Duration, pace: Pace) -> Duration {
-        gap(&POLLING, &Sighting { since_sent, known: None, pace })
+        gap(&POLLING, &Sighting { since_sent, at_work: None, learned: None, pace })
     }
 
     #[test]
@@ -119,9 +142,31 @@ mod tests {
     fn what_waits_for_a_person_is_not_timed_by_what_was_learned() {
         let learned = Learned::of([600_000; 10]).unwrap();
         let at = Duration::from_secs(598);
-        let look =
-            |pace| gap(&POLLING, &Sighting { since_sent: at, known: Some((at, &learned)), pace });
+        let look = |pace| {
+            let (at_work, learned) = (Some(at), Some(&learned));
+            gap(&POLLING, &Sighting { since_sent: at, at_work, learned, pace })
+        };
         assert!(look(Pace::Usual) < Duration::from_secs(10));
         assert_eq!(look(Pace::Patient), at / 10);
+    }
+
+    #[test]
+    fn a_turn_is_what_a_look_is_worth_and_not_how_old_a_run_is() {
+        let learned = Learned::of([600_000; 10]).unwrap();
+        let both = |seconds, at_work: Option<u64>, learned| {
+            let since_sent = Duration::from_secs(seconds);
+            let at_work = at_work.map(Duration::from_secs);
+            let sighting = Sighting { since_sent, at_work, learned, pace: Pace::Usual };
+            let gap = gap(&POLLING, &sighting);
+            (gap.as_secs(), turn(&POLLING, &sighting, gap).as_secs())
+        };
+        assert_eq!(both(3, Some(1), None), (2, 60), "a young one does not come before others");
+        assert_eq!(both(590, Some(588), None), (59, 60));
+        let (gap, turn) = both(598, Some(596), Some(&learned));
+        assert!(gap < 10 && gap == turn, "{gap} {turn}");
+        assert_eq!(both(3, None, Some(&learned)), (2, 60), "it has a while to go");
+        let learned = Learned::of([4_000; 10]).unwrap();
+        let (gap, turn) = both(3, None, Some(&learned));
+        assert!(gap == 2 && turn < 10, "it may be over soon: {turn}");
     }
 }

@@ -1,7 +1,7 @@
 //! When runs are looked at: by what was learned, and by what Harness notifies of.
 
 use super::bench::*;
-use crate::config::Pipeline;
+use crate::config::{Account, Pipeline};
 use crate::engine::Input;
 use crate::model::*;
 
@@ -41,6 +41,29 @@ fn from_the_eleventh_run_on_looks_are_put_where_runs_end() {
     let (looks, late) = ten_minutes(&mut bench);
     assert!(unknown.iter().all(|(first, _)| *first > 3 * looks), "{unknown:?} {looks}");
     assert!(late < 10_000 && unknown.iter().any(|(_, late)| *late > 10_000), "{unknown:?} {late}");
+}
+
+#[test]
+fn where_calls_are_scarce_young_runs_of_unknown_pipelines_do_not_keep_old_ones_waiting() {
+    let limit = |account: &mut Account| account.requests_per_minute = 6;
+    let named = |name| Pipeline { schedule: None, ..pipeline(name) };
+    let mut bench = Bench::limited(limit, [NAME, "q", "r", "s"].map(named));
+    bench.ask(NAME);
+    bench.webhook_is_accepted();
+    let (old, start) = (bench.newest().id.clone(), bench.newest().begun);
+    bench.pass_with(mins(20), |_| Some(at_work("old", "Running", start, None)));
+    for name in ["q", "r", "s"] {
+        bench.ask(name);
+        bench.pass_with(secs(20), |_| Some(at_work("old", "Running", start, None)));
+        bench.webhook_is_accepted();
+    }
+    let mut looks = 0;
+    bench.pass_with(mins(5), |read| {
+        looks += usize::from(read.run == old);
+        let id = if read.run == old { "old" } else { read.run.as_str() };
+        Some(at_work(id, "Running", start, None))
+    });
+    assert!((4..=6).contains(&looks), "one a minute, as if it were alone: {looks}");
 }
 
 #[test]
