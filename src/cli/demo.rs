@@ -1,8 +1,8 @@
 //! `demo`: the exporter and a stand-in of Harness in one process.
 //!
 //! The config is taken as it is and turned away from the world: every account points at the
-//! stand-in, no secret is read, nothing but loopback is reached, and the store is one of its own
-//! that goes with the process.
+//! stand-in and has the stand-in's own key, so that what takes one is shown too; no secret is read,
+//! nothing but loopback is reached, and the store is one of its own that goes with the process.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use crate::config::{
     Account, Config, Loaded, Location, Pipeline, Polling, SecretSource, Storage, Webhook,
 };
 use crate::model::{Run, RunResult, WebhookVersion};
-use crate::simulator::{DEMO_TOKEN, Simulator, demo_world};
+use crate::simulator::{DEMO_API_KEY, DEMO_TOKEN, Simulator, demo_world};
 use crate::telemetry::{self, Format, Level};
 use crate::web::{self, Guard, ListenAddress};
 
@@ -151,7 +151,7 @@ fn secluded(config: &Config, url: &Url, folder: &Path, speed: f64) -> Config {
     let account = |account: &Arc<Account>| {
         Arc::new(Account {
             url: url.clone(),
-            api_key: None,
+            api_key: Some(SecretSource::Inline(SecretString::from(DEMO_API_KEY))),
             ca_file: None,
             requests_per_minute: 1_000_000,
             max_active_runs: u32::MAX,
@@ -223,6 +223,8 @@ fn style_of(result: RunResult) -> Style {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
     use crate::model::{AccountName, PipelineName, Reason, RunId, Wall};
 
@@ -241,7 +243,10 @@ mod tests {
         let config = secluded(&Config::new(account, []), &url, Path::new("/tmp"), 1.0);
         let account = &config.accounts["default"];
         assert_eq!((&account.url, &account.ca_file), (&url, &None));
-        assert!(account.api_key.is_none());
+        let Some(SecretSource::Inline(key)) = &account.api_key else {
+            panic!("{:?}", account.api_key);
+        };
+        assert_eq!(key.expose_secret(), DEMO_API_KEY);
     }
 
     #[test]

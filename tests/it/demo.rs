@@ -22,6 +22,10 @@ const SHOWN: [([&str; 3], &str); 4] = [
     ),
 ];
 
+/// What has listed executions.
+const LISTED: &str =
+    r#"harness_api_requests_total{account="default",endpoint="executions",code="200"}"#;
+
 /// Listens, and is never to be reached.
 struct Trap(TcpListener);
 
@@ -120,6 +124,11 @@ async fn the_demo_shows_every_kind_of_end_and_reaches_nothing() {
         value(&exposition, "nightly-backup", r#"last_run_status{P,status="expired"}"#),
         Some("1")
     );
+
+    // The stand-in has a key, so that what takes one is shown too.
+    assert_eq!(value(&exposition, "checkout", "trigger_usable{P}"), Some("1"));
+    assert_eq!(value(&exposition, "checkout", "foreign_runs_total{P}"), Some("0"));
+    assert!(exposition.contains(LISTED), "{exposition}");
 
     assert!(demo.ends().await.success(), "{}", demo.said());
     assert!(account.is_untouched(), "the account of the config was reached");
