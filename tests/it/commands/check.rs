@@ -2,7 +2,7 @@
 
 use harness_exporter::simulator::{Endpoint, World};
 
-use super::{Desk, calls, pipeline, serve, world};
+use super::{ACCOUNT, Desk, KEY, calls, pipeline, serve, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_config_is_shown_and_nobody_asked() {
@@ -88,6 +88,36 @@ async fn online_says_which_triggers_can_be_used_and_changes_nothing() {
     let desk = Desk::new(&harness.url(), &["checkout"], "");
     let said = desk.run(&["check", "--online"]).await;
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn online_asks_nothing_for_an_account_without_a_key_which_is_no_failure() {
+    let mut world = world(0.0);
+    pipeline(&mut world, "checkout");
+    pipeline(&mut world, "asleep").enabled(false);
+    let harness = serve(world);
+    let url = harness.url();
+    let desk = Desk::empty();
+    let keyless = format!("  - {{name: keyless, url: '{url}', account_id: {ACCOUNT}}}\n");
+    let pipelines = "defaults: {org: default, project: shop}\npipelines:\n  \
+                     - {account: keyless, pipeline: checkout, trigger: exporter}\n";
+    desk.write("config.yaml", &format!("accounts:\n{keyless}{pipelines}"));
+    let said = desk.run(&["check", "--online"]).await;
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+    let unasked = "Account keyless has no API key, so Harness was not asked for its 1 trigger.\n";
+    assert!(said.out.ends_with(unasked) && !said.out.contains("IN HARNESS"), "{said:?}");
+    assert!(harness.world().calls.is_empty());
+
+    desk.write("key", KEY);
+    let keyed =
+        format!("  - {{name: keyed, url: '{url}', account_id: {ACCOUNT}, api_key_file: key}}\n");
+    let asleep = "  - {account: keyed, pipeline: asleep, trigger: exporter}\n";
+    desk.write("config.yaml", &format!("accounts:\n{keyless}{keyed}{pipelines}{asleep}"));
+    let said = desk.run(&["check", "--online"]).await;
+    assert_eq!(said.status, 1, "{said:?}");
+    assert_eq!(said.err, "error: 1 trigger of the config could not be used now\n");
+    assert_eq!(in_harness(&said.out).first(), Some(&"switched off"), "{said:?}");
+    assert!(said.out.ends_with(unasked), "{said:?}");
 }
 
 async fn with_key(world: World, key: &str) -> (i32, String) {
