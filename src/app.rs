@@ -163,7 +163,7 @@ pub async fn run(
         },
         execution_url: {
             let running = running.clone();
-            Box::new(move |run| execution_url(&running, run))
+            Box::new(move |run| running.now().config.execution_page(run).map(String::from))
         },
         render: shown.exposition(),
         ready: ready.clone(),
@@ -263,15 +263,6 @@ impl Shown {
             Bytes::from(metrics::render(&self.snapshot(), &self.own))
         })
     }
-}
-
-/// Where Harness shows the execution of a run of a pipeline that is in the config.
-fn execution_url(running: &Running, run: &Run) -> Option<String> {
-    let config = running.now().config.clone();
-    let account = config.accounts.get(&run.account)?;
-    let pipeline = config.pipelines.iter().find(|pipeline| pipeline.name == run.pipeline)?;
-    let execution = run.execution.as_ref()?;
-    Some(account.execution_page(&pipeline.target(), execution).to_string())
 }
 
 fn still_ticks(clock: Clock, pulse: Arc<AtomicU64>) -> Box<dyn Fn() -> bool + Send + Sync> {

@@ -230,8 +230,9 @@ impl Driver {
                 board.fold(fact);
             }
         }
+        let config = self.parts.running.now().config.clone();
         for fact in &turn.facts {
-            telling::tell(fact);
+            telling::tell(fact, &config);
             if let Fact::Run { run, change: Change::Finished | Change::TriggerFailed, .. } = fact {
                 self.run_ended(run);
             }

@@ -2,13 +2,14 @@
 
 use tracing::{debug, info, warn};
 
+use crate::config::Config;
 use crate::engine::Listing;
 use crate::model::{AccountName, Change, Fact, LookupAnswer, PipelineName, Refusal, Run, Wall};
 
-/// Logs a fact, once it is on disk.
-pub(super) fn tell(fact: &Fact) {
+/// Logs a fact, once it is on disk; `config` is the one that holds.
+pub(super) fn tell(fact: &Fact, config: &Config) {
     match fact {
-        Fact::Run { run, change, .. } => tell_run(run, *change),
+        Fact::Run { run, change, .. } => tell_run(run, *change, config),
         Fact::Missed { pipeline, reason, count, latest, .. } => {
             warn!(%pipeline, %reason, count, %latest, "nothing was sent for a due time");
         }
@@ -79,7 +80,7 @@ pub(super) fn listed_otherwise(account: &AccountName, listing: Listing, detail: 
     info!(%account, detail, how, "runs under way are read in another way from now on");
 }
 
-fn tell_run(run: &Run, change: Change) {
+fn tell_run(run: &Run, change: Change, config: &Config) {
     let (pipeline, id) = (&run.pipeline, &run.id);
     let event = run.event.as_ref().map(tracing::field::display);
     let execution = run.execution.as_ref().map(tracing::field::display);
@@ -111,8 +112,9 @@ fn tell_run(run: &Run, change: Change) {
         Change::Finished => {
             let result = run.result.map(tracing::field::display);
             let status = run.status.map(tracing::field::display);
+            let url = config.execution_page(run).map(tracing::field::display);
             let seconds = run.duration.map(|millis| millis as f64 / 1000.0);
-            info!(%pipeline, run = %id, execution, result, status, duration_seconds = seconds, detail, "run ended");
+            info!(%pipeline, run = %id, execution, result, status, duration_seconds = seconds, url, detail, "run ended");
         }
     }
 }
