@@ -4,7 +4,9 @@ use tracing::{debug, info, warn};
 
 use crate::config::Config;
 use crate::engine::Listing;
-use crate::model::{AccountName, Change, Fact, LookupAnswer, PipelineName, Refusal, Run, Wall};
+use crate::model::{
+    AccountName, Change, Fact, LookupAnswer, PipelineName, Refusal, Run, Setback, Wall,
+};
 
 /// Logs a fact, once it is on disk; `config` is the one that holds.
 pub(super) fn tell(fact: &Fact, config: &Config) {
@@ -87,9 +89,11 @@ fn tell_run(run: &Run, change: Change, config: &Config) {
     let detail = run.message.as_deref();
     match change {
         Change::Begun => info!(%pipeline, run = %id, origin = %run.origin, "run begun"),
-        Change::Sending => info!(%pipeline, run = %id, "sending the webhook"),
+        // Whether it leaves shows only then.
+        Change::Sending => info!(%pipeline, run = %id, "trying to send the webhook"),
         Change::Waiting => {
-            info!(%pipeline, run = %id, detail, "the webhook had no effect and will be sent again");
+            let why = run.setback.map_or("the webhook had no effect", set_back);
+            info!(%pipeline, run = %id, detail, "{why}: it is tried again until its deadline");
         }
         Change::Accepted => info!(%pipeline, run = %id, event, "webhook accepted"),
         Change::Unconfirmed => {
@@ -116,5 +120,15 @@ fn tell_run(run: &Run, change: Change, config: &Config) {
             let seconds = run.duration.map(|millis| millis as f64 / 1000.0);
             info!(%pipeline, run = %id, execution, result, status, duration_seconds = seconds, url, detail, "run ended");
         }
+    }
+}
+
+/// What came of an attempt that certainly started nothing.
+const fn set_back(setback: Setback) -> &'static str {
+    match setback {
+        Setback::Throttled => "harness throttles and did not take the webhook",
+        Setback::NeverLeft => "the webhook never left this machine",
+        Setback::NotSent => "no webhook could be made",
+        Setback::UnknownPath => "harness does not know the webhook's url",
     }
 }

@@ -1,7 +1,7 @@
 //! What the log says of runs, read as the person does who looks for one.
 
 use super::exporter::Exporter;
-use super::support::{ACCOUNT, Setup, ended, pipeline, serve, until, world};
+use super::support::{ACCOUNT, Setup, TOKEN, ended, pipeline, serve, until, world};
 
 /// The lines with this message so far.
 fn lines(exporter: &Exporter, message: &str) -> Vec<String> {
@@ -32,5 +32,37 @@ async fn the_line_of_an_end_leads_to_the_execution_in_harness() {
         field(&line, "execution")
     );
     assert_eq!(field(&line, "url"), page);
+    exporter.finish(&simulator).await;
+}
+
+/// The token is not there, so that no attempt gets as far as a call.
+#[tokio::test]
+async fn what_is_not_sent_is_not_said_to_be() {
+    let mut world = world(600.0);
+    pipeline(&mut world, "nightly").token(Some(TOKEN));
+    let simulator = serve(world);
+    let setup = Setup::of(&simulator).pipeline("nightly", "webhook_token_file: late");
+    let path = setup.folder().join("late");
+    let exporter = setup.start().await;
+    let (_, said) = exporter.ask("nightly", "").await;
+    let run = format!("run={}", said["run"].as_str().unwrap());
+    let told = || -> Vec<String> {
+        let output = exporter.output();
+        let lines =
+            output.lines().filter(|line| line.contains("level=INFO") && line.contains(&run));
+        lines.map(|line| line.split('"').nth(1).unwrap().to_owned()).collect()
+    };
+    let again = "no webhook could be made: it is tried again until its deadline";
+    let expected = ["run begun", "trying to send the webhook", again];
+    let begun = until("an attempt", async || Some(told()).filter(|told| told.len() >= 3)).await;
+    assert_eq!(begun[..3], expected);
+
+    std::fs::write(&path, TOKEN).unwrap();
+    let ends = async || told().last().filter(|last| *last == "run ended").cloned();
+    until("its end", ends).await;
+    let told = told();
+    let attempts: Vec<_> = told.iter().filter(|told| *told == expected[1]).collect();
+    let failed = told.iter().filter(|told| *told == again).count();
+    assert_eq!((attempts.len(), told.len()), (failed + 1, 2 * failed + 5), "{told:?}");
     exporter.finish(&simulator).await;
 }
