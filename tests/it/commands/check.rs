@@ -40,6 +40,32 @@ async fn a_bad_config_is_shown_with_its_lines_and_status_2() {
     "#);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_read_of_the_secrets_is_warned_about() {
+    let desk = Desk::new("https://harness.example", &["a", "b"], "every: 6h");
+    let text = desk.read("config.yaml");
+    let with_token = |name: &str, file: &str| {
+        let entry = format!("{{name: our-{name},");
+        (entry.clone(), format!("{entry} webhook_token_file: {file},"))
+    };
+    let ((a, with_a), (b, with_b)) = (with_token("a", "gone"), with_token("b", "token"));
+    desk.write("config.yaml", &text.replace(&a, &with_a).replace(&b, &with_b));
+    desk.write("token", "s3cret");
+    let said = desk.run(&["check"]).await;
+    let token = "warning: the webhook token of pipeline our-a can't be used: secret file gone \
+                 can't be read: No such file or directory (os error 2)\n";
+    assert_eq!((said.status, said.err.as_str()), (0, token), "{said:?}");
+
+    desk.write("key", "");
+    let said = desk.run(&["check"]).await;
+    let key = "warning: the API key of account default can't be used: secret file key is empty: \
+               put the secret in it\n";
+    assert_eq!((said.status, said.err), (0, format!("{token}{key}")));
+    let said = desk.run(&["check", "--online"]).await;
+    let failure = key.replace("warning", "error");
+    assert_eq!((said.status, said.err), (2, format!("{token}{failure}")));
+}
+
 /// A folder as Kubernetes makes it of a `ConfigMap`: the files are links into a hidden folder.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]

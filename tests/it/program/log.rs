@@ -66,3 +66,31 @@ async fn what_is_not_sent_is_not_said_to_be() {
     assert_eq!((attempts.len(), told.len()), (failed + 1, 2 * failed + 5), "{told:?}");
     exporter.finish(&simulator).await;
 }
+
+#[tokio::test]
+async fn a_token_that_is_not_there_is_told_at_the_start_and_at_a_reload() {
+    let simulator = serve(world(600.0));
+    let setup = Setup::of(&simulator)
+        .pipeline("first", "webhook_token_file: absent, every: 6h")
+        .pipeline("good", "webhook_token_file: token, every: 6h");
+    let mut exporter = setup.start().await;
+    let told = |exporter: &Exporter| -> Vec<String> {
+        let lines = lines(exporter, "its webhook token can't be had: nothing is sent without it");
+        assert!(lines.iter().all(|line| line.contains("level=WARN")), "{lines:?}");
+        let about = |line: &String| {
+            let (_, file) = line.split_once("secret file ").unwrap();
+            format!("{} {}", field(line, "pipeline"), file.split(' ').next().unwrap())
+        };
+        lines.iter().map(about).collect()
+    };
+    // When it answers, it listens for the signal too.
+    exporter.scrape().await;
+    assert_eq!(told(&exporter), ["first absent"]);
+    exporter.setup.set_pipeline("second", "webhook_token_file: lost, every: 6h");
+    exporter.setup.write();
+    exporter.signal("HUP");
+    let reloaded = async || lines(&exporter, "config reloaded").pop();
+    until("the reload", reloaded).await;
+    assert_eq!(told(&exporter), ["first absent", "first absent", "second lost"]);
+    exporter.finish(&simulator).await;
+}
