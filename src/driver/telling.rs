@@ -4,9 +4,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::Config;
 use crate::engine::Listing;
-use crate::model::{
-    AccountName, Change, Fact, LookupAnswer, PipelineName, Refusal, Run, Setback, Wall,
-};
+use crate::model::{AccountName, Change, Fact, LookupAnswer, PipelineName, Run, Setback, Wall};
 
 /// Logs a fact, once it is on disk; `config` is the one that holds.
 pub(super) fn tell(fact: &Fact, config: &Config) {
@@ -65,9 +63,8 @@ pub(super) fn silenced(pipeline: &PipelineName, until: Wall) {
 
 /// What came of looking a trigger up, where it was not told of.
 pub(super) fn looked_up(pipeline: &PipelineName, answer: &LookupAnswer) {
-    if let LookupAnswer::Refused(Refusal { message: detail, .. })
-    | LookupAnswer::Failed { message: detail } = answer
-    {
+    // A refusal is a fact about the trigger, told as such.
+    if let LookupAnswer::Failed { message: detail } = answer {
         debug!(%pipeline, detail, "the trigger could not be looked up");
     }
 }

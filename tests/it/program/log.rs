@@ -94,3 +94,18 @@ async fn a_token_that_is_not_there_is_told_at_the_start_and_at_a_reload() {
     assert_eq!(told(&exporter), ["first absent", "first absent", "second lost"]);
     exporter.finish(&simulator).await;
 }
+
+#[tokio::test]
+async fn one_refusal_is_told_once() {
+    let mut world = world(600.0);
+    pipeline(&mut world, "nightly");
+    let simulator = serve(world);
+    let mut setup = Setup::of(&simulator).pipeline("nightly", "");
+    setup.key = "a-key-of-nobody".to_owned();
+    let mut exporter = setup.start().await;
+    let message = "the trigger can't be used: look at it in Harness";
+    until("the look-up", async || lines(&exporter, message).pop()).await;
+    exporter.scrape().await;
+    assert_eq!(exporter.output().matches("HTTP 401").count(), 1);
+    exporter.finish(&simulator).await;
+}
