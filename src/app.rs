@@ -66,6 +66,7 @@ pub struct Setup {
 /// Runs the exporter until the process is told to end, listening at these addresses.
 pub async fn serve(addresses: &[ListenAddress], mut setup: Setup) -> anyhow::Result<()> {
     let stop = told_to_end()?;
+    warn_of_tokens(&setup.config);
     for address in addresses {
         let listener = web::bind(address).await?;
         let address = listener.local_addr().context("cannot tell where it listens")?;
@@ -75,6 +76,13 @@ pub async fn serve(addresses: &[ListenAddress], mut setup: Setup) -> anyhow::Res
     run(setup, stop).await?;
     tracing::info!("ended as told");
     Ok(())
+}
+
+/// Tells of tokens that can't be had. One pipeline's does not keep the others from being triggered.
+fn warn_of_tokens(config: &Config) {
+    for (pipeline, error) in harness::unreadable_tokens(config) {
+        tracing::warn!(%pipeline, %error, "its webhook token can't be had: nothing is sent without it");
+    }
 }
 
 /// How the config is read again.
@@ -89,12 +97,14 @@ fn reread(load: Load, storage: Storage) -> Reread {
                 loaded.config.storage == storage,
                 "storage: a change of it takes a restart"
             );
-            Ok(Fresh {
+            let fresh = Fresh {
                 clients: clients(&loaded.config)?,
                 warnings: loaded.warnings.iter().map(ToString::to_string).collect(),
                 fingerprint: loaded.fingerprint,
                 running: running_config(loaded.config)?,
-            })
+            };
+            warn_of_tokens(&fresh.running.config);
+            Ok(fresh)
         };
         read().map_err(|error| format!("{error:#}"))
     })
@@ -163,7 +173,7 @@ pub async fn run(
         },
         execution_url: {
             let running = running.clone();
-            Box::new(move |run| execution_url(&running, run))
+            Box::new(move |run| running.now().config.execution_page(run).map(String::from))
         },
         render: shown.exposition(),
         ready: ready.clone(),
@@ -263,15 +273,6 @@ impl Shown {
             Bytes::from(metrics::render(&self.snapshot(), &self.own))
         })
     }
-}
-
-/// Where Harness shows the execution of a run of a pipeline that is in the config.
-fn execution_url(running: &Running, run: &Run) -> Option<String> {
-    let config = running.now().config.clone();
-    let account = config.accounts.get(&run.account)?;
-    let pipeline = config.pipelines.iter().find(|pipeline| pipeline.name == run.pipeline)?;
-    let execution = run.execution.as_ref()?;
-    Some(account.execution_page(&pipeline.target(), execution).to_string())
 }
 
 fn still_ticks(clock: Clock, pulse: Arc<AtomicU64>) -> Box<dyn Fn() -> bool + Send + Sync> {

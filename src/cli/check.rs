@@ -10,6 +10,7 @@ use super::{Failure, escaped, load::load, online, print, remark, serve};
 use crate::calendar::Calendar;
 use crate::config::{Colours, Config, Pipeline};
 use crate::driver;
+use crate::harness::{read_secret, unreadable_tokens};
 use crate::model::Wall;
 
 /// Check the config and show when each pipeline is due
@@ -34,14 +35,40 @@ impl Check {
         for warning in &loaded.warnings {
             remark(&format!("{}\n", warning.rendered(Colours::Ansi)));
         }
+        warn_of_tokens(&loaded.config);
         print(&report(&loaded.config, driver::wall()))?;
         if self.online {
             return online::check(&loaded.config);
         }
+        warn_of_keys(&loaded.config);
         if let Err(failure) = serve::check_accounts(&loaded.config) {
-            remark(&format!("warning: {failure}"));
+            warn(&failure.to_string());
         }
         Ok(())
+    }
+}
+
+/// What is no failure of a config that may be meant for another machine.
+fn warn(problem: &str) {
+    remark(&escaped(&format!("warning: {problem}")));
+}
+
+/// Warns of the tokens that can't be had here.
+fn warn_of_tokens(config: &Config) {
+    for (pipeline, error) in unreadable_tokens(config) {
+        warn(&format!("the webhook token of pipeline {pipeline} can't be used: {error}"));
+    }
+}
+
+/// Warns of the API keys and the token of notifications that can't be had here.
+fn warn_of_keys(config: &Config) {
+    for account in config.accounts.values() {
+        if let Some(error) = account.api_key.as_ref().and_then(|key| read_secret(key).err()) {
+            warn(&format!("the API key of account {} can't be used: {error}", account.name));
+        }
+    }
+    if let Some(error) = config.notifications.as_ref().and_then(|token| read_secret(token).err()) {
+        warn(&format!("the token of notifications can't be used: {error}"));
     }
 }
 
@@ -117,7 +144,6 @@ pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-
     use super::*;
     use std::sync::Arc;
 

@@ -2,8 +2,10 @@
 //! them to the key that is to use them.
 //!
 //! Every call is a read. A trigger's permission to be *executed* shows only when it is triggered,
-//! so what is promised here is that it exists, is switched on and can be read with this key.
+//! so what is promised here is that it exists, is switched on and can be read with this key. An
+//! account without a key is a good one, of which nothing can be asked: that is said and no failure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -18,25 +20,36 @@ use crate::model::{LookupAnswer, Refusal};
 /// As many lookups of an account may go one right after the other.
 const AT_ONCE: usize = 5;
 
-/// Asks for the trigger of each pipeline and prints what came of it; a failure where one of them
-/// could not be triggered now.
+/// Asks for the trigger of each pipeline and prints what came of it; a failure where one that was
+/// asked for could not be triggered now.
 pub(super) fn check(config: &Config) -> Result<(), Failure> {
     serve::check_accounts(config)?;
     harness::install_crypto();
     let clients = clients(config).map_err(Failure::Usage)?;
     let mut rows = vec![["PIPELINE", "TRIGGER", "IN HARNESS"].map(str::to_owned)];
+    let mut unasked = String::new();
     let mut unusable = 0_usize;
     for (name, account) in &config.accounts {
         let Some(client) = clients.get(name) else { continue };
-        let own = config.pipelines.iter().filter(|pipeline| pipeline.account == *name);
-        for (pipeline, state) in block_on(look_up_all(client, account, own))? {
+        let own = config.pipelines.iter().map(Arc::as_ref);
+        let own: Vec<&Pipeline> = own.filter(|pipeline| pipeline.account == *name).collect();
+        if account.api_key.is_none() {
+            unasked += &not_asked(account, own.len());
+            continue;
+        }
+        for (pipeline, state) in block_on(look_up_all(client, account, &own))? {
             unusable += usize::from(state.is_err());
             let state = state.unwrap_or_else(|problem| problem);
             let cells = [pipeline.name.as_str(), &pipeline.trigger, &state];
             rows.push(cells.map(escaped));
         }
     }
-    print(&format!("\n{}", table(&rows)))?;
+    if rows.len() > 1 {
+        print(&format!("\n{}", table(&rows)))?;
+    }
+    if !unasked.is_empty() {
+        print(&format!("\n{unasked}"))?;
+    }
     if unusable > 0 {
         let triggers = counted(unusable, "trigger");
         return Err(Failure::Failed(anyhow!("{triggers} of the config could not be used now")));
@@ -44,24 +57,27 @@ pub(super) fn check(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The line for an account of which nothing can be asked.
+fn not_asked(account: &Account, pipelines: usize) -> String {
+    let triggers = counted(pipelines, "trigger");
+    let name = escaped(account.name.as_str());
+    format!("Account {name} has no API key, so Harness was not asked for its {triggers}.\n")
+}
+
 /// What is said of the trigger of each pipeline: an error where it could not be used.
 async fn look_up_all<'a>(
     client: &Client,
     account: &Account,
-    pipelines: impl Iterator<Item = &'a std::sync::Arc<Pipeline>>,
+    pipelines: &[&'a Pipeline],
 ) -> Vec<(&'a Pipeline, Result<String, String>)> {
     let gap = Duration::from_mins(1) / account.requests_per_minute.max(1);
     let mut states = Vec::new();
-    for (index, pipeline) in pipelines.enumerate() {
-        if account.api_key.is_none() {
-            states.push((pipeline.as_ref(), Err("not to be told without an API key".to_owned())));
-            continue;
-        }
+    for (index, pipeline) in pipelines.iter().enumerate() {
         if index >= AT_ONCE {
             tokio::time::sleep(gap).await;
         }
         let answer = client.look_up(pipeline).await.answer;
-        states.push((pipeline.as_ref(), state(answer)));
+        states.push((*pipeline, state(answer)));
     }
     states
 }

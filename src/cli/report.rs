@@ -182,7 +182,7 @@ fn seconds(millis: i64) -> f64 {
 
 /// As Prometheus writes it: `1h30m`.
 fn length(seconds: f64) -> String {
-    Span(Duration::try_from_secs_f64(seconds).unwrap_or_default()).to_string()
+    Span(Duration::try_from_secs_f64(seconds).unwrap_or_default()).told().to_string()
 }
 
 #[cfg(test)]

@@ -231,14 +231,7 @@ impl Following<'_> {
     }
 
     fn report(&self, run: &Record) -> Report {
-        let pipeline = self.config.pipelines.iter().find(|pipeline| pipeline.name == run.pipeline);
-        let account = self.config.accounts.get(&run.account);
-        let page = pipeline.zip(account).zip(run.execution.as_ref()).map(
-            |((pipeline, account), execution)| {
-                account.execution_page(&pipeline.target(), execution)
-            },
-        );
-        Report::of_run(run, page)
+        Report::of_run(run, self.config.execution_page(run))
     }
 
     /// What is known of a run that is not followed to its end.

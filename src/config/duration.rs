@@ -73,6 +73,15 @@ impl FromStr for Span {
     }
 }
 
+impl Span {
+    /// What is told of how long something took: without milliseconds from a minute on.
+    #[must_use]
+    pub const fn told(self) -> Self {
+        let whole = Duration::from_secs(self.0.as_secs());
+        if whole.as_secs() < 60 { self } else { Self(whole) }
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
@@ -126,6 +135,20 @@ mod tests {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.0, Duration::from_millis(millis), "{text}");
             assert_eq!(span.to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn milliseconds_are_told_of_less_than_a_minute() {
+        for (millis, told) in [
+            (86_404_046, "1d4s"),
+            (60_999, "1m"),
+            (60_000, "1m"),
+            (59_999, "59s999ms"),
+            (46, "46ms"),
+            (0, "0s"),
+        ] {
+            assert_eq!(Span(Duration::from_millis(millis)).told().to_string(), told);
         }
     }
 

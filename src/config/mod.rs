@@ -50,7 +50,7 @@ pub use self::secret::Secrets;
 pub use self::settings::RESERVED_HEADERS;
 pub use self::storage::Location;
 use crate::model::{
-    AccountName, DURATION_BOUNDS, ExecutionId, PipelineName, RunResult, Status, Target,
+    AccountName, DURATION_BOUNDS, ExecutionId, PipelineName, Run, RunResult, Status, Target,
     WebhookVersion,
 };
 use crate::schedule::Schedule;
@@ -114,6 +114,15 @@ impl Config {
             metrics: MetricsOptions::default(),
             notifications: None,
         }
+    }
+
+    /// Where Harness shows the execution of `run`; none where it has none, or where its pipeline or
+    /// account is no longer here.
+    #[must_use]
+    pub fn execution_page(&self, run: &Run) -> Option<Url> {
+        let account = self.accounts.get(&run.account)?;
+        let pipeline = self.pipelines.iter().find(|pipeline| pipeline.name == run.pipeline)?;
+        Some(account.execution_page(&pipeline.target(), run.execution.as_ref()?))
     }
 
     /// The accounts that still have the id of the shipped `config.yaml`.

@@ -230,8 +230,9 @@ impl Driver {
                 board.fold(fact);
             }
         }
+        let config = self.parts.running.now().config.clone();
         for fact in &turn.facts {
-            telling::tell(fact);
+            telling::tell(fact, &config);
             if let Fact::Run { run, change: Change::Finished | Change::TriggerFailed, .. } = fact {
                 self.run_ended(run);
             }
@@ -338,18 +339,20 @@ impl Driver {
         code: Option<u16>,
         failed: Option<&String>,
     ) {
-        if let Some(detail) = failed {
-            tracing::debug!(%run, %account, code, detail, "could not read how the run stands");
-            self.note_refusal(account, code, detail);
-        } else {
+        let Some(detail) = failed else {
             self.refused.remove(account);
+            return;
+        };
+        if !self.tells_refusal(account, code, detail) {
+            tracing::debug!(%run, %account, code, detail, "could not read how the run stands");
         }
     }
 
     /// Where Harness refuses reads, runs are sent and not followed, while webhooks go on as if all
-    /// were well: said once, until a read is answered again.
-    fn note_refusal(&mut self, account: &AccountName, code: Option<u16>, detail: &str) {
-        if matches!(code, Some(400..=499)) && self.refused.insert(account.clone()) {
+    /// were well: said once, until a read is answered again. Whether it was said now.
+    fn tells_refusal(&mut self, account: &AccountName, code: Option<u16>, detail: &str) -> bool {
+        let tells = matches!(code, Some(400..=499)) && self.refused.insert(account.clone());
+        if tells {
             tracing::warn!(
                 %account,
                 code,
@@ -357,6 +360,7 @@ impl Driver {
                 "harness refuses to tell of runs: they can't be followed until it does"
             );
         }
+        tells
     }
 
     fn note_call<T>(&self, account: &AccountName, endpoint: Endpoint, answered: &Answered<T>) {

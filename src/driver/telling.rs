@@ -2,13 +2,14 @@
 
 use tracing::{debug, info, warn};
 
+use crate::config::Config;
 use crate::engine::Listing;
-use crate::model::{AccountName, Change, Fact, LookupAnswer, PipelineName, Refusal, Run, Wall};
+use crate::model::{AccountName, Change, Fact, LookupAnswer, PipelineName, Run, Setback, Wall};
 
-/// Logs a fact, once it is on disk.
-pub(super) fn tell(fact: &Fact) {
+/// Logs a fact, once it is on disk; `config` is the one that holds.
+pub(super) fn tell(fact: &Fact, config: &Config) {
     match fact {
-        Fact::Run { run, change, .. } => tell_run(run, *change),
+        Fact::Run { run, change, .. } => tell_run(run, *change, config),
         Fact::Missed { pipeline, reason, count, latest, .. } => {
             warn!(%pipeline, %reason, count, %latest, "nothing was sent for a due time");
         }
@@ -62,9 +63,8 @@ pub(super) fn silenced(pipeline: &PipelineName, until: Wall) {
 
 /// What came of looking a trigger up, where it was not told of.
 pub(super) fn looked_up(pipeline: &PipelineName, answer: &LookupAnswer) {
-    if let LookupAnswer::Refused(Refusal { message: detail, .. })
-    | LookupAnswer::Failed { message: detail } = answer
-    {
+    // A refusal is a fact about the trigger, told as such.
+    if let LookupAnswer::Failed { message: detail } = answer {
         debug!(%pipeline, detail, "the trigger could not be looked up");
     }
 }
@@ -79,16 +79,18 @@ pub(super) fn listed_otherwise(account: &AccountName, listing: Listing, detail: 
     info!(%account, detail, how, "runs under way are read in another way from now on");
 }
 
-fn tell_run(run: &Run, change: Change) {
+fn tell_run(run: &Run, change: Change, config: &Config) {
     let (pipeline, id) = (&run.pipeline, &run.id);
     let event = run.event.as_ref().map(tracing::field::display);
     let execution = run.execution.as_ref().map(tracing::field::display);
     let detail = run.message.as_deref();
     match change {
         Change::Begun => info!(%pipeline, run = %id, origin = %run.origin, "run begun"),
-        Change::Sending => info!(%pipeline, run = %id, "sending the webhook"),
+        // Whether it leaves shows only then.
+        Change::Sending => info!(%pipeline, run = %id, "trying to send the webhook"),
         Change::Waiting => {
-            info!(%pipeline, run = %id, detail, "the webhook had no effect and will be sent again");
+            let why = run.setback.map_or("the webhook had no effect", set_back);
+            info!(%pipeline, run = %id, detail, "{why}: it is tried again until its deadline");
         }
         Change::Accepted => info!(%pipeline, run = %id, event, "webhook accepted"),
         Change::Unconfirmed => {
@@ -111,8 +113,19 @@ fn tell_run(run: &Run, change: Change) {
         Change::Finished => {
             let result = run.result.map(tracing::field::display);
             let status = run.status.map(tracing::field::display);
+            let url = config.execution_page(run).map(tracing::field::display);
             let seconds = run.duration.map(|millis| millis as f64 / 1000.0);
-            info!(%pipeline, run = %id, execution, result, status, duration_seconds = seconds, detail, "run ended");
+            info!(%pipeline, run = %id, execution, result, status, duration_seconds = seconds, url, detail, "run ended");
         }
+    }
+}
+
+/// What came of an attempt that certainly started nothing.
+const fn set_back(setback: Setback) -> &'static str {
+    match setback {
+        Setback::Throttled => "harness throttles and did not take the webhook",
+        Setback::NeverLeft => "the webhook never left this machine",
+        Setback::NotSent => "no webhook could be made",
+        Setback::UnknownPath => "harness does not know the webhook's url",
     }
 }

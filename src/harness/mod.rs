@@ -22,7 +22,7 @@ mod triggers;
 mod wire;
 
 pub use client::{Client, Error, TriggerCall};
-pub use secret::{SecretError, read_secret};
+pub use secret::{SecretError, read_secret, unreadable_tokens};
 pub use triggers::{NewTrigger, Trigger, TriggerError, WebhookUrl, triggers_url};
 
 /// Makes ring the cryptography of every TLS connection of this process. To be called once, before

@@ -11,8 +11,8 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::redact;
-use crate::config::SecretSource;
-use crate::model::WebhookPath;
+use crate::config::{Config, Pipeline, SecretSource, Webhook};
+use crate::model::{PipelineName, WebhookPath};
 
 /// Far above any key or token; a device or a wrong file must not be read for ever.
 const LARGEST: u64 = 64 * 1024;
@@ -87,6 +87,18 @@ pub fn read_secret(source: &SecretSource) -> Result<SecretString, SecretError> {
         return Err(SecretError::Character(place));
     }
     Ok(secret)
+}
+
+/// The pipelines whose webhook needs a token that can't be had now. They are sent no webhook until it
+/// can; it is looked for anew before each.
+#[must_use]
+pub fn unreadable_tokens(config: &Config) -> Vec<(PipelineName, SecretError)> {
+    let error = |pipeline: &Pipeline| match &pipeline.webhook {
+        Webhook::Token(source) => read_secret(source).err(),
+        Webhook::Auto | Webhook::Fixed(_) | Webhook::Url { .. } => None,
+    };
+    let pipelines = config.pipelines.iter();
+    pipelines.filter_map(|pipeline| Some((pipeline.name.clone(), error(pipeline)?))).collect()
 }
 
 fn read_file(path: &PathBuf) -> io::Result<Vec<u8>> {

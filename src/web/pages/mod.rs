@@ -31,7 +31,7 @@ fn at_second(wall: Wall) -> String {
 }
 
 fn took(millis: i64) -> String {
-    Span(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).to_string()
+    Span(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).told().to_string()
 }
 
 /// What became of the trigger, in a few words.

@@ -2,7 +2,7 @@
 
 use harness_exporter::simulator::{Endpoint, World};
 
-use super::{Desk, calls, pipeline, serve, world};
+use super::{ACCOUNT, Desk, KEY, calls, pipeline, serve, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_config_is_shown_and_nobody_asked() {
@@ -38,6 +38,32 @@ async fn a_bad_config_is_shown_with_its_lines_and_status_2() {
 
     error: the config has 2 problems
     "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_read_of_the_secrets_is_warned_about() {
+    let desk = Desk::new("https://harness.example", &["a", "b"], "every: 6h");
+    let text = desk.read("config.yaml");
+    let with_token = |name: &str, file: &str| {
+        let entry = format!("{{name: our-{name},");
+        (entry.clone(), format!("{entry} webhook_token_file: {file},"))
+    };
+    let ((a, with_a), (b, with_b)) = (with_token("a", "gone"), with_token("b", "token"));
+    desk.write("config.yaml", &text.replace(&a, &with_a).replace(&b, &with_b));
+    desk.write("token", "s3cret");
+    let said = desk.run(&["check"]).await;
+    let token = "warning: the webhook token of pipeline our-a can't be used: secret file gone \
+                 can't be read: No such file or directory (os error 2)\n";
+    assert_eq!((said.status, said.err.as_str()), (0, token), "{said:?}");
+
+    desk.write("key", "");
+    let said = desk.run(&["check"]).await;
+    let key = "warning: the API key of account default can't be used: secret file key is empty: \
+               put the secret in it\n";
+    assert_eq!((said.status, said.err), (0, format!("{token}{key}")));
+    let said = desk.run(&["check", "--online"]).await;
+    let failure = key.replace("warning", "error");
+    assert_eq!((said.status, said.err), (2, format!("{token}{failure}")));
 }
 
 /// A folder as Kubernetes makes it of a `ConfigMap`: the files are links into a hidden folder.
@@ -88,6 +114,36 @@ async fn online_says_which_triggers_can_be_used_and_changes_nothing() {
     let desk = Desk::new(&harness.url(), &["checkout"], "");
     let said = desk.run(&["check", "--online"]).await;
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn online_asks_nothing_for_an_account_without_a_key_which_is_no_failure() {
+    let mut world = world(0.0);
+    pipeline(&mut world, "checkout");
+    pipeline(&mut world, "asleep").enabled(false);
+    let harness = serve(world);
+    let url = harness.url();
+    let desk = Desk::empty();
+    let keyless = format!("  - {{name: keyless, url: '{url}', account_id: {ACCOUNT}}}\n");
+    let pipelines = "defaults: {org: default, project: shop}\npipelines:\n  \
+                     - {account: keyless, pipeline: checkout, trigger: exporter}\n";
+    desk.write("config.yaml", &format!("accounts:\n{keyless}{pipelines}"));
+    let said = desk.run(&["check", "--online"]).await;
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
+    let unasked = "Account keyless has no API key, so Harness was not asked for its 1 trigger.\n";
+    assert!(said.out.ends_with(unasked) && !said.out.contains("IN HARNESS"), "{said:?}");
+    assert!(harness.world().calls.is_empty());
+
+    desk.write("key", KEY);
+    let keyed =
+        format!("  - {{name: keyed, url: '{url}', account_id: {ACCOUNT}, api_key_file: key}}\n");
+    let asleep = "  - {account: keyed, pipeline: asleep, trigger: exporter}\n";
+    desk.write("config.yaml", &format!("accounts:\n{keyless}{keyed}{pipelines}{asleep}"));
+    let said = desk.run(&["check", "--online"]).await;
+    assert_eq!(said.status, 1, "{said:?}");
+    assert_eq!(said.err, "error: 1 trigger of the config could not be used now\n");
+    assert_eq!(in_harness(&said.out).first(), Some(&"switched off"), "{said:?}");
+    assert!(said.out.ends_with(unasked), "{said:?}");
 }
 
 async fn with_key(world: World, key: &str) -> (i32, String) {

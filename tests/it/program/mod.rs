@@ -7,6 +7,7 @@ mod by_hand;
 mod due_times;
 mod exporter;
 mod ledger;
+mod log;
 mod lookups;
 mod notified;
 mod odd_answers;

@@ -109,7 +109,7 @@ async fn a_token_file_that_is_not_there_yet_is_no_trouble_of_harness() {
     let waiting = r#"harness_pipeline_active_runs{state="pending"}"#;
     exporter.eventually("a run without its token", |m| m.value(waiting) == 1).await;
     until("the second attempt", async || {
-        (exporter.output().matches("secret file").count() >= 2).then_some(())
+        (exporter.output().matches("no webhook could be made").count() >= 2).then_some(())
     })
     .await;
     let m = exporter.scrape().await;

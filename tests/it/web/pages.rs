@@ -85,7 +85,7 @@ async fn the_pages_lead_from_one_to_the_next_and_run_nothing() {
                 "2026-11-25T07:00:00Z",
                 "<td>3</td>",
                 ">failure</a>",
-                "<td>1m1s500ms</td>",
+                "<td>1m1s</td>",
                 "href=\"runs/nightly%2D2026%2D11%2D24T07%3A00%3A00Z%2D1\"",
             ][..],
         ),
