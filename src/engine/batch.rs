@@ -8,7 +8,7 @@
 //!
 //! When a call is due is said by [`together`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ struct Page {
     listing: Listing,
     number: u32,
     /// Those that have not been found yet.
-    missing: HashMap<ExecutionId, RunId>,
+    missing: BTreeMap<ExecutionId, RunId>,
 }
 
 impl Project {
