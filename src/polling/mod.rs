@@ -68,7 +68,11 @@ const WORTH: u32 = 4;
 /// The gap before the next look at a run.
 #[must_use]
 pub fn gap(polling: &Polling, sighting: &Sighting<'_>) -> Duration {
-    let longest = longest(polling, sighting.pace);
+    let longest = match sighting.pace {
+        Pace::Usual => polling.max,
+        Pace::Patient => polling.max.saturating_mul(PATIENCE),
+    };
+    let longest = longest.max(polling.min);
     match (sighting.at_work, sighting.learned) {
         // When a person acts was not learned from anything.
         (Some(age), Some(learned)) if sighting.pace == Pace::Usual => {
@@ -85,23 +89,15 @@ pub fn gap(polling: &Polling, sighting: &Sighting<'_>) -> Duration {
 /// not when it may end: one whose execution has not begun is taken to have just done so, and of
 /// those that nothing is known of, nobody comes before others.
 #[must_use]
-pub fn turn(polling: &Polling, sighting: &Sighting<'_>, gap: Duration) -> Duration {
+pub fn turn(polling: &Polling, sighting: &Sighting<'_>, gap_now: Duration) -> Duration {
     match (sighting.at_work, sighting.learned) {
-        (Some(_), Some(_)) => gap,
-        (None, Some(learned)) => {
-            let longest = longest(polling, sighting.pace);
-            learned.gap(Duration::ZERO, polling.min / WORTH, gap..=longest)
+        (Some(_), Some(_)) => gap_now,
+        (None, Some(_)) => {
+            let begun = Sighting { at_work: Some(Duration::ZERO), ..*sighting };
+            gap(polling, &begun).max(gap_now)
         }
-        (_, None) => gap.max(polling.max),
+        (_, None) => gap_now.max(polling.max),
     }
-}
-
-fn longest(polling: &Polling, pace: Pace) -> Duration {
-    let longest = match pace {
-        Pace::Usual => polling.max,
-        Pace::Patient => polling.max.saturating_mul(PATIENCE),
-    };
-    longest.max(polling.min)
 }
 
 #[cfg(test)]
